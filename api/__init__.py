@@ -1,0 +1,1 @@
+"""The HTTP edge: authenticates, parses, makes one call, answers."""

@@ -1,0 +1,50 @@
+"""Who is calling, by API key, and which roles may call a view."""
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from api.problems import Problem
+from store import clients
+from store.clients import Caller
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Api-Key <prefix>.<secret>`."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, None] | None:
+        """The caller; None without a header, AuthenticationFailed with a wrong one."""
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        if not header:
+            return None
+        scheme, _space, key = header.partition(" ")
+        caller = clients.authenticate(key.strip()) if scheme.lower() == "api-key" else None
+        if caller is None:
+            raise AuthenticationFailed
+        return caller, None
+
+    def authenticate_header(self, request: Request) -> str:
+        """The `WWW-Authenticate` of a 401."""
+        return 'Api-Key realm="orderly"'
+
+
+class Authenticated(BasePermission):
+    """Anybody with a valid key."""
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        """Whether a caller was found."""
+        return isinstance(request.user, Caller)
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller of a request that has passed `Authenticated`."""
+    caller = request.user
+    assert isinstance(caller, Caller), "the view lets nobody else in"
+    return caller
+
+
+def demand(caller: Caller, *roles: str) -> None:
+    """Raise 403 unless the caller has one of these roles."""
+    if caller.role not in roles:
+        raise Problem(403, "forbidden", f"The role {caller.role} may not do this; it takes {' or '.join(roles)}.")

@@ -1,0 +1,199 @@
+"""Commands over HTTP: submitted, read, cancelled, retried."""
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rest_framework.request import Request as HttpRequest
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import rendering
+from api.authentication import caller_of, demand
+from api.pages import Filters, filters_of, page
+from api.parsing import BATCH_BYTES_MAX
+from api.problems import Problem, invalid, not_found_problem
+from api.submission import Accepted, Answer, Request, submit
+from domain import registry
+from domain.fields import Breach, Choice, Identifier, Text, escape, optional
+from domain.registry import AUDITOR, MANAGER
+from domain.result import RETRYABLE
+from store import commands, inbox
+from store.clients import Caller
+from store.commands import CommandRow
+from store.models import FINAL_STATUSES, OPEN_STATUSES, Command
+from worker.bell import bell
+
+BATCH_MAX = 1_000
+_HEADERS = {"Cache-Control": "no-store", "Vary": "Prefer, Authorization"}
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandFilters(Filters):
+    """Which commands to list."""
+
+    status: str | None = optional(Choice(OPEN_STATUSES + FINAL_STATUSES))
+    type: str | None = optional(Choice(registry.names()))
+    order_id: uuid.UUID | None = optional(Identifier())
+    idempotency_key: str | None = optional(Text(minimum=1, maximum=255, pattern=re.compile(r"[\x20-\x7e]+")))
+
+
+class CommandsView(APIView):
+    """`POST /commands`, `GET /commands`."""
+
+    def post(self, request: HttpRequest) -> Response:
+        """Accept one command."""
+        asked = Request(
+            key=request.META.get("HTTP_IDEMPOTENCY_KEY"), body=request.data, traceparent=_traceparent(request)
+        )
+        return _one(submit(caller_of(request), [asked])[0])
+
+    def get(self, request: HttpRequest) -> Response:
+        """The commands the caller may see, newest first."""
+        filters = filters_of(CommandFilters, request)
+        wanted = {
+            name: value
+            for name in ("status", "type", "order_id", "idempotency_key")
+            if (value := getattr(filters, name)) is not None
+        }
+        caller = caller_of(request)
+        if not _sees_all(caller):
+            wanted["client_id"] = caller.id
+        rows = Command.objects.filter(**wanted).values(*CommandRow.__slots__)
+        response = page(request, rows, ("-id",), lambda row: rendering.command(CommandRow(**row)))
+        for name, value in _HEADERS.items():
+            response[name] = value
+        return response
+
+
+class BatchView(APIView):
+    """`POST /commands/batch`."""
+
+    body_bytes_max = BATCH_BYTES_MAX
+
+    def post(self, request: HttpRequest) -> Response:
+        """Accept up to a thousand commands, each answered as if it had come alone."""
+        traceparent = _traceparent(request)
+        asked = [
+            Request(key=entry.pop("idempotency_key", None), body=entry, traceparent=traceparent)
+            if isinstance(entry, dict)
+            else Request(key="not-an-object", body=entry)
+            for entry in _entries(request.data)
+        ]
+        answers = submit(caller_of(request), asked)
+        return Response({"results": [_of_batch(each) for each in answers]}, headers=_HEADERS)
+
+
+class CommandView(APIView):
+    """`GET /commands/{id}`."""
+
+    def get(self, request: HttpRequest, command_id: uuid.UUID) -> Response:
+        """The command, whatever its outcome; 304 when the caller has it as it is."""
+        row = _visible(caller_of(request), command_id)
+        shown = rendering.command(row)
+        etag = f'"{hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]}"'
+        headers = {**_HEADERS, "ETag": etag, **_retry_after(row)}
+        if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
+            return Response(status=304, headers=headers)
+        return Response(shown, headers=headers)
+
+
+class CancelView(APIView):
+    """`POST /commands/{id}/cancel`."""
+
+    def post(self, request: HttpRequest, command_id: uuid.UUID) -> Response:
+        """Cancel a command that has not begun; again and again, with the same answer."""
+        caller = caller_of(request)
+        row = _visible(caller, command_id)
+        if row.client_id != caller.id:
+            demand(caller, MANAGER)
+        cancelled = row.status == "queued" and inbox.cancel(row.id, row.lane)
+        bell.ring([row.lane])  # a drain that found the lane locked by this cancel has gone
+        after = commands.by_id(row.id)
+        assert after is not None, "commands are never deleted"
+        if not cancelled and after.status != "cancelled":
+            raise Problem(409, "not-cancellable", f"The command is {after.status}; only a queued one can be cancelled.")
+        return Response(rendering.command(after), headers=_HEADERS)
+
+
+class RetryView(APIView):
+    """`POST /commands/{id}/retry`."""
+
+    def post(self, request: HttpRequest, command_id: uuid.UUID) -> Response:
+        """Queue a command again that failed through no fault of its own."""
+        caller = caller_of(request)
+        row = _visible(caller, command_id)
+        demand(caller, MANAGER)
+        lane = inbox.retry(row.id, sorted(RETRYABLE))
+        if lane is None:
+            detail = f"Only commands that failed with {' or '.join(sorted(RETRYABLE))} can be retried."
+            raise Problem(409, "not-retryable", detail)
+        bell.ring([lane])
+        after = commands.by_id(row.id)
+        assert after is not None, "commands are never deleted"
+        return Response(rendering.command(after), status=202, headers={**_HEADERS, **_retry_after(after)})
+
+
+def _sees_all(caller: Caller) -> bool:
+    return caller.role in {MANAGER, AUDITOR}
+
+
+def _visible(caller: Caller, command_id: uuid.UUID) -> CommandRow:
+    row = commands.by_id(command_id)
+    if row is None or not (_sees_all(caller) or row.client_id == caller.id):
+        raise not_found_problem()
+    return row
+
+
+def _one(answer: Answer) -> Response:
+    if isinstance(answer, Problem):
+        raise answer
+    row = answer.command
+    headers = {**_HEADERS, "Location": f"{rendering.API}/commands/{row.id}", **_retry_after(row)}
+    if answer.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(rendering.command(row), status=_status(answer), headers=headers)
+
+
+def _of_batch(answer: Answer) -> dict[str, Any]:
+    if isinstance(answer, Problem):
+        return {"status": answer.status_code, "error": answer.body()}
+    replayed = {"replayed": True} if answer.replayed else {}
+    return {"status": _status(answer), **replayed, "command": rendering.command(answer.command)}
+
+
+def _status(accepted: Accepted) -> int:
+    return 200 if accepted.command.is_final else 202
+
+
+def _retry_after(row: CommandRow) -> Mapping[str, str]:
+    return {} if row.is_final else {"Retry-After": "1"}
+
+
+def _entries(body: object) -> list[Any]:
+    if not isinstance(body, dict):
+        raise invalid([Breach("", "not-an-object", "must be a JSON object")])
+    unknown = [
+        Breach(f"/{escape(name)}", "unknown-field", "is not a known field") for name in body if name != "commands"
+    ]
+    if unknown:
+        raise invalid(unknown)
+    entries = body.get("commands")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= BATCH_MAX:
+        raise invalid([Breach("/commands", "wrong-length", f"must be a list of 1 to {BATCH_MAX} entries")])
+    return entries
+
+
+def _traceparent(request: HttpRequest) -> str | None:
+    header = request.META.get("HTTP_TRACEPARENT", "")
+    return header if _TRACEPARENT.fullmatch(header) else None
+
+
+def matches(if_none_match: str, etag: str) -> bool:
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in tags or etag in tags

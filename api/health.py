@@ -1,0 +1,42 @@
+"""Health for load balancers and operators, without authentication."""
+
+from django.db import Error
+from django.http import HttpRequest, JsonResponse
+
+from store import backlog, presence
+
+
+def health(_request: HttpRequest) -> JsonResponse:
+    """`ok`, `degraded` when Redis or every worker is away, 503 when the database is."""
+    workers = presence.alive()
+    state = _state()
+    ok = state is not None and bool(workers)
+    body = {
+        "status": "ok" if ok else "degraded",
+        "database": state is not None,
+        "redis": workers is not None,
+        "workers": workers or 0,
+        "backlog": state.queued if state else 0,
+        "oldest_queued_seconds": round(state.seconds, 3) if state else 0,
+    }
+    return JsonResponse(body, status=200 if state else 503)
+
+
+def live(_request: HttpRequest) -> JsonResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def ready(_request: HttpRequest) -> JsonResponse:
+    """Commands can be stored."""
+    database = _state() is not None
+    return JsonResponse(
+        {"status": "ok" if database else "unavailable", "database": database}, status=200 if database else 503
+    )
+
+
+def _state() -> backlog.State | None:
+    try:
+        return backlog.state()
+    except Error:
+        return None

@@ -1,0 +1,75 @@
+"""Orders over HTTP: listed and read. They are changed by commands alone."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import rendering
+from api.commands import matches
+from api.pages import Filters, filters_of, page
+from api.problems import not_found_problem
+from domain.fields import Choice, Identifier, Timestamp, optional
+from domain.workflow import STATUSES, WORKFLOWS
+from store.models import Order, OrderLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilters(Filters):
+    """Which orders to list."""
+
+    status: str | None = optional(Choice(STATUSES))
+    workflow: str | None = optional(Choice(tuple(WORKFLOWS)))
+    customer_id: uuid.UUID | None = optional(Identifier())
+    created_after: datetime | None = optional(Timestamp())
+    created_before: datetime | None = optional(Timestamp())
+    archived: str = optional(Choice(("false", "true", "any")), "false")
+
+    def conditions(self) -> dict[str, object]:
+        """As the ORM's filter takes them."""
+        conditions: dict[str, object] = {
+            "status": self.status,
+            "workflow": self.workflow,
+            "customer_id": self.customer_id,
+            "created_at__gte": self.created_after,
+            "created_at__lt": self.created_before,
+            "archived": None if self.archived == "any" else self.archived == "true",
+        }
+        return {name: value for name, value in conditions.items() if value is not None}
+
+
+class OrdersView(APIView):
+    """`GET /orders`."""
+
+    def get(self, request: Request) -> Response:
+        """The orders, newest first."""
+        filters = filters_of(OrderFilters, request)
+        rows = _with_lines(Order.objects.filter(**filters.conditions()))
+        return page(request, rows, ("-created_at", "-id"), _shown)
+
+
+class OrderView(APIView):
+    """`GET /orders/{id}`."""
+
+    def get(self, request: Request, order_id: uuid.UUID) -> Response:
+        """One order; its version is its ETag."""
+        order = _with_lines(Order.objects.filter(id=order_id)).first()
+        if order is None:
+            raise not_found_problem()
+        etag = f'"{order.version}"'
+        if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
+            return Response(status=304, headers={"ETag": etag})
+        return Response(_shown(order), headers={"ETag": etag})
+
+
+def _with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
+    return orders.prefetch_related(Prefetch("lines", OrderLine.objects.order_by("position")))
+
+
+def _shown(order: Order) -> dict[str, Any]:
+    return rendering.order(order, order.lines.all())

@@ -1,0 +1,113 @@
+"""Strict JSON: bounded in bytes and depth, no duplicate names, no NUL or lone surrogate, no NaN; each place named."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, NoReturn
+
+from rest_framework.parsers import BaseParser
+
+from api.problems import Problem, invalid
+from domain.fields import Breach, escape
+
+BODY_BYTES_MAX = 256 * 1024
+BATCH_BYTES_MAX = 4 * 1024 * 1024
+DEPTH_MAX = 32
+
+
+class StrictJSONParser(BaseParser):
+    """Parses `application/json` up to the view's `body_bytes_max`."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The parsed body; raises a Problem of 400 or 413."""
+        view = (parser_context or {}).get("view")
+        limit = getattr(view, "body_bytes_max", BODY_BYTES_MAX)
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise Problem(413, "too-large", f"The body may have at most {limit} bytes.")
+        return parse_json(body)
+
+
+def parse_json(body: bytes) -> object:
+    """The value of a JSON text in UTF-8; raises a Problem of 400 that names the place."""
+    duplicated: list[_Duplicated] = []
+
+    def make_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            made = _Duplicated(made, pairs)
+            duplicated.append(made)
+        return made
+
+    try:
+        value: object = json.loads(body.decode(), object_pairs_hook=make_object, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise _malformed("not-utf-8", f"is not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise _malformed("not-json", f"is not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
+    except RecursionError:
+        raise _malformed("too-deep", f"is nested deeper than {DEPTH_MAX} levels") from None
+    except ValueError as error:
+        raise _malformed("not-json", f"is not usable JSON: {error}") from None
+    # NUL and surrogates come in by escapes alone; most bodies have neither those nor many brackets.
+    if duplicated or b"\\u" in body or body.count(b"[") + body.count(b"{") > DEPTH_MAX:
+        breaches = list(_breaches(value))
+        if breaches:
+            raise invalid(breaches[:_BREACHES_MAX])
+    return value
+
+
+_BREACHES_MAX = 100
+
+
+class _Duplicated(dict[str, object]):
+    """An object in which names stand twice."""
+
+    def __init__(self, made: dict[str, object], pairs: list[tuple[str, object]]) -> None:
+        super().__init__(made)
+        counts = Counter(name for name, _value in pairs)
+        self.names = [name for name, count in counts.items() if count > 1]
+
+
+def _breaches(root: object) -> Iterator[Breach]:
+    """Walk the value without recursion: it may be as deep as the parser lets it be."""
+    stack: list[tuple[object, str, int]] = [(root, "", 0)]
+    while stack:
+        value, pointer, depth = stack.pop()
+        if isinstance(value, str):
+            yield from _text_breaches(value, pointer)
+        elif isinstance(value, dict | list):
+            if depth == DEPTH_MAX:
+                yield Breach(pointer, "too-deep", f"is nested deeper than {DEPTH_MAX} levels")
+                continue
+            if isinstance(value, _Duplicated):
+                for name in value.names:
+                    yield Breach(f"{pointer}/{_shown(name)}", "duplicate-name", "stands twice in its object")
+            for name in value if isinstance(value, dict) else ():
+                yield from _text_breaches(name, f"{pointer}/{_shown(name)}")
+            members = value.items() if isinstance(value, dict) else enumerate(value)
+            stack += [(member, f"{pointer}/{_shown(str(place))}", depth + 1) for place, member in members]
+
+
+def _text_breaches(text: str, pointer: str) -> Iterator[Breach]:
+    if "\0" in text:
+        yield Breach(pointer, "nul", "has a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        yield Breach(pointer, "lone-surrogate", "has a lone surrogate")
+
+
+def _shown(name: str) -> str:
+    """A member name in a pointer, with what cannot be sent back replaced."""
+    return escape(name.encode("utf-8", "replace").decode().replace("\0", "\ufffd"))
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _malformed(code: str, detail: str) -> Problem:
+    return invalid([Breach("", code, detail)])

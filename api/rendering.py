@@ -1,0 +1,92 @@
+"""What clients see of a command, an order and a product. Shapes: CONTRACT."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.money import to_text
+from store.clients import name_of
+from store.commands import CommandRow
+from store.models import Order, OrderLine, Product
+
+API = "/api/v1"
+
+
+def shown_time(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def command(row: CommandRow) -> dict[str, Any]:
+    """The command resource."""
+    return {
+        "id": str(row.id),
+        "type": row.type,
+        "status": row.status,
+        "order_id": row.order_id and str(row.order_id),
+        "idempotency_key": row.idempotency_key,
+        "client": name_of(row.client_id),
+        "result": row.result,
+        "error": row.error,
+        "attempts": row.attempts,
+        "expected_version": row.expected_version,
+        "expires_at": shown_time(row.expires_at),
+        "not_before": shown_time(row.not_before),
+        "occurred_at": shown_time(row.occurred_at),
+        "device_sequence": row.device_sequence,
+        "accepted_at": shown_time(row.accepted_at),
+        "started_at": shown_time(row.started_at),
+        "finished_at": shown_time(row.finished_at),
+        "links": {
+            "self": f"{API}/commands/{row.id}",
+            "order": f"{API}/orders/{row.order_id}" if row.order_id else None,
+        },
+    }
+
+
+def order(row: Order, lines: Iterable[OrderLine]) -> dict[str, Any]:
+    """The order resource; lines oldest first."""
+    return {
+        "id": str(row.id),
+        "workflow": row.workflow,
+        "status": row.status,
+        "version": row.version,
+        "currency": row.currency,
+        "total": to_text(int(row.total), row.currency),
+        "customer_id": row.customer_id and str(row.customer_id),
+        "note": row.note,
+        "items": [_line(line, row.currency) for line in lines],
+        "archived": row.archived,
+        "created_at": shown_time(row.created_at),
+        "updated_at": shown_time(row.updated_at),
+        "links": {"self": f"{API}/orders/{row.id}", "commands": f"{API}/commands?order_id={row.id}"},
+    }
+
+
+def product(row: Product) -> dict[str, Any]:
+    """The product resource."""
+    return {
+        "id": str(row.id),
+        "sku": row.sku,
+        "name": row.name,
+        "description": row.description,
+        "price": to_text(row.price, row.currency),
+        "currency": row.currency,
+        "on_hand": row.on_hand,
+        "reserved": row.reserved,
+        "available": row.on_hand - row.reserved,
+        "low_stock_at": row.low_stock_at,
+        "is_active": row.is_active,
+        "version": row.version,
+    }
+
+
+def _line(line: OrderLine, currency: str) -> dict[str, Any]:
+    return {
+        "product_id": str(line.product_id),
+        "sku": line.sku,
+        "name": line.name,
+        "qty": line.qty,
+        "unit_price": to_text(line.unit_price, currency),
+        "line_total": to_text(line.qty * line.unit_price, currency),
+    }

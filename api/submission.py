@@ -1,0 +1,124 @@
+"""Submitting: one command or a thousand, each answered as if it had come alone.
+
+The order of checks is the contract's: body, key look-up, role, validation, expiry, backlog. A good new command costs
+one statement; its key is looked up by the insert itself. Keys of all others are looked up apart.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from uuid_utils.compat import uuid7
+
+from api import envelope
+from api.idempotency import body_hash, parse_key
+from api.problems import Problem, unavailable
+from store import commands, inbox
+from store.backlog import backlog
+from store.clients import Caller
+from store.commands import CommandRow
+from store.inbox import Submission
+from worker.bell import bell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a client sent for one command: the key as it stands in the header or the entry, and the body."""
+
+    key: object
+    body: object
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The command that a request made or, `replayed`, had made before."""
+
+    command: CommandRow
+    replayed: bool
+
+
+type Answer = Accepted | Problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A request with its key and, if nothing is wrong with it, what is to be stored."""
+
+    key: str
+    body_hash: bytes
+    outcome: Submission | Problem
+
+
+def submit(caller: Caller, requests: Sequence[Request]) -> list[Answer]:
+    """Accept the commands in the order given, all new ones in one transaction, and ring for their lanes."""
+    now = datetime.now(UTC)
+    checked = [_check(caller, request, now) for request in requests]
+    faulty = [each.key for each in checked if isinstance(each, _Checked) and isinstance(each.outcome, Problem)]
+    known = commands.by_keys(caller.id, faulty) if faulty else {}
+    good = [each.outcome for each in checked if isinstance(each, _Checked) and isinstance(each.outcome, Submission)]
+    accepted = _accept(good)
+    bell.ring({row.lane for row in accepted.values()})
+    missed = [submission.idempotency_key for submission in good if submission.id not in accepted]
+    if missed:
+        known |= commands.by_keys(caller.id, missed)
+    return [_answer(each, accepted, known) for each in checked]
+
+
+def _check(caller: Caller, request: Request, now: datetime) -> _Checked | Problem:
+    try:
+        key = parse_key(request.key)
+    except Problem as problem:
+        return problem
+    digest = body_hash(request.body)
+    try:
+        envelope.demand_role(request.body, caller.role)
+        submission = _submission(caller, key, digest, request, now)
+    except Problem as problem:
+        return _Checked(key, digest, problem)
+    return _Checked(key, digest, submission)
+
+
+def _submission(caller: Caller, key: str, digest: bytes, request: Request, now: datetime) -> Submission:
+    checked, kind = envelope.check(request.body, now)
+    order_id = checked.order_id or (uuid7() if kind.is_creation else None)
+    payload = checked.payload
+    return Submission(
+        id=uuid7(),
+        client_id=caller.id,
+        idempotency_key=key,
+        body_hash=digest,
+        type=checked.type,
+        order_id=order_id,
+        lane_of=str(order_id or payload.get("product_id") or payload.get("sku")),
+        payload=payload,
+        expected_version=checked.expected_version,
+        expires_at=checked.expires_at,
+        not_before=checked.not_before,
+        occurred_at=checked.occurred_at,
+        device_sequence=checked.device_sequence,
+        traceparent=request.traceparent,
+    )
+
+
+def _accept(good: Sequence[Submission]) -> dict[Any, CommandRow]:
+    if not good or not backlog.has_room(len(good), settings.BACKLOG_LIMIT):
+        return {}
+    return inbox.accept(good, settings.LANES)
+
+
+def _answer(checked: _Checked | Problem, accepted: dict[Any, CommandRow], known: dict[str, CommandRow]) -> Answer:
+    if isinstance(checked, Problem):
+        return checked
+    if isinstance(checked.outcome, Submission) and checked.outcome.id in accepted:
+        row = accepted[checked.outcome.id]
+        known[checked.key] = row  # from here on, the batch's later entries find the key in use
+        return Accepted(row, replayed=False)
+    row_before = known.get(checked.key)
+    if row_before is None:
+        return checked.outcome if isinstance(checked.outcome, Problem) else unavailable("Too many commands wait.")
+    if row_before.body_hash != checked.body_hash:
+        return Problem(422, "idempotency-key-reused", "The key was used for another request; use a new one.")
+    return Accepted(row_before, replayed=True)

@@ -1,0 +1,183 @@
+"""The measurements. Each takes a fresh database, warms up, measures several times and takes the median.
+
+Each one also checks that what was counted really happened, exactly once: a fast wrong answer raises Wrong.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from bench import processes
+from bench.design import COMMANDS_PATH, PAYLOAD, Design, Site
+from bench.figures import median
+from bench.load import Outcome, Plan
+from bench.stage import Stage
+
+_WATCH_SECONDS = 0.02
+_DRAIN_SECONDS_MAX = 120.0
+_numbers = itertools.count(1)
+
+
+class Wrong(Exception):
+    """What was measured did not do what it should have done."""
+
+
+def worker_rate(stage: Stage, design: Design, *, commands: int, rounds: int, hot: bool = False) -> float:
+    """Queued pay commands executed per second, from the bell to the last one that ends."""
+    rates = []
+    with stage.site(design) as site, site.connect() as connection, _beside(site, {"worker": design.worker()}):
+        _drain(site, connection, design, commands // 4, hot=hot)
+        for _ in range(rounds):
+            rates.append(_drain(site, connection, design, commands, hot=hot))
+        check(design, connection)
+    return median(rates)
+
+
+def accept(stage: Stage, design: Design, *, commands: int, rounds: int, connections: int = 16) -> Outcome:
+    """Commands accepted per second by one web process while no worker runs."""
+    with stage.site(design) as site, site.connect() as connection, _web(site, design) as port:
+        outcomes = []
+        for count in [commands // 8] + [commands] * rounds:
+            bodies = _pays(design.create_orders(connection, count))
+            settle(connection)
+            outcomes.append(site.load(_plan(site, port, bodies, connections)))
+            _expect(outcomes[-1], count, {"202"})
+        _expect_stored(design, connection, commands // 8 + commands * rounds)
+    return _median(outcomes[1:])
+
+
+def batch(stage: Stage, design: Design, *, batches: int, rounds: int, entries: int = 1_000) -> float:
+    """Commands accepted per second in batches from two clients, while no worker runs."""
+    rates = []
+    with stage.site(design) as site, site.connect() as connection, _web(site, design) as port:
+        for count in [2] + [batches] * rounds:
+            pays = _pays(design.create_orders(connection, count * entries))
+            bodies = [("", _batch_body(pays[first : first + entries])) for first in range(0, len(pays), entries)]
+            settle(connection)
+            plan = _plan(site, port, bodies, 2)
+            outcome = site.load(dataclasses.replace(plan, path=f"{COMMANDS_PATH}/batch"))
+            _expect(outcome, count, {"200"})
+            rates.append(outcome.rate * entries)
+        _expect_stored(design, connection, (2 + batches * rounds) * entries)
+    return median(rates[1:])
+
+
+def whole(stage: Stage, design: Design, *, commands: int, rounds: int, clients: int = 32) -> Outcome:
+    """Closed loop: each client posts a command and asks until it is final, then posts the next."""
+    with stage.site(design) as site, site.connect() as connection, _whole(site, design) as port:
+        outcomes = []
+        for count in [commands // 4] + [commands] * rounds:
+            bodies = _pays(design.create_orders(connection, count))
+            settle(connection)
+            plan = _plan(site, port, bodies, clients)
+            outcomes.append(site.load(dataclasses.replace(plan, follow=True)))
+            _expect(outcomes[-1], count, {"succeeded"})
+        check(design, connection)
+    return _median(outcomes[1:])
+
+
+def idle(stage: Stage, design: Design, *, commands: int, rounds: int) -> Outcome:
+    """The same with one client, which pauses between commands, so that nothing else is under way."""
+    with stage.site(design) as site, site.connect() as connection, _whole(site, design) as port:
+        outcomes = []
+        for count in [commands // 4] + [commands] * rounds:
+            bodies = _pays(design.create_orders(connection, count))
+            settle(connection)
+            plan = _plan(site, port, bodies, 1)
+            outcomes.append(site.load(dataclasses.replace(plan, follow=True, rest_seconds=0.02)))
+            _expect(outcomes[-1], count, {"succeeded"})
+        check(design, connection)
+    return _median(outcomes[1:])
+
+
+def _drain(site: Site, connection: psycopg.Connection[Any], design: Design, count: int, *, hot: bool) -> float:
+    design.queue_pays(site, connection, design.create_orders(connection, count, hot=hot))
+    settle(connection)
+    began = time.perf_counter()
+    design.ring(site)
+    while design.is_busy(connection):
+        if time.perf_counter() - began > _DRAIN_SECONDS_MAX:
+            raise Wrong(f"{design.name}: commands still wait after {_DRAIN_SECONDS_MAX:.0f} s")
+        time.sleep(_WATCH_SECONDS)
+    return count / (time.perf_counter() - began)
+
+
+def settle(connection: psycopg.Connection[Any]) -> None:
+    """What the preparation left behind is tidied before the clock starts, the same for every design."""
+    connection.execute("VACUUM ANALYZE")
+    connection.execute("CHECKPOINT")
+
+
+@contextmanager
+def _web(site: Site, design: Design) -> Iterator[int]:
+    port = processes.free_port()
+    with processes.running(f"{site.name}-web", design.web(port), site.env | {"PORT": str(port)}, site.logs) as log:
+        processes.wait_for_port(port, log)
+        yield port
+
+
+@contextmanager
+def _beside(site: Site, commands: dict[str, list[str]]) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for name, command in commands.items():
+            stack.enter_context(processes.running(f"{site.name}-{name}", command, site.env, site.logs))
+        yield
+
+
+@contextmanager
+def _whole(site: Site, design: Design) -> Iterator[int]:
+    with _beside(site, design.beside_web()), _web(site, design) as port:
+        yield port
+
+
+def _pays(orders: Sequence[str]) -> list[tuple[str, str]]:
+    """A key and a body for each order; keys never repeat in one run of the benchmark."""
+    run = next(_numbers)
+    return [
+        (f"bench-{run}-{number}", json.dumps({"type": "order.pay", "order_id": order, "payload": PAYLOAD}))
+        for number, order in enumerate(orders)
+    ]
+
+
+def _batch_body(pays: Sequence[tuple[str, str]]) -> str:
+    return json.dumps({"commands": [{"idempotency_key": key, **json.loads(body)} for key, body in pays]})
+
+
+def _plan(site: Site, port: int, bodies: list[tuple[str, str]], connections: int) -> Plan:
+    return Plan(
+        port=port, authorization=site.authorization, path=COMMANDS_PATH, bodies=bodies, connections=connections
+    )
+
+
+def _expect(outcome: Outcome, count: int, answers: set[str]) -> None:
+    if outcome.completed != count or set(outcome.answers) != answers:
+        raise Wrong(f"{outcome.completed} of {count} answered, as {outcome.answers}, not all {answers}")
+
+
+def _expect_stored(design: Design, connection: psycopg.Connection[Any], count: int) -> None:
+    stored = design.count_commands(connection)
+    if stored != count:
+        raise Wrong(f"{design.name}: {stored} commands stored, not {count}")
+
+
+def check(design: Design, connection: psycopg.Connection[Any]) -> None:
+    wrong = design.count_wrong(connection)
+    if wrong:
+        raise Wrong(f"{design.name}: {wrong} commands, orders or products are not as they should be")
+
+
+def _median(outcomes: Sequence[Outcome]) -> Outcome:
+    """Each figure's own median."""
+    return dataclasses.replace(
+        outcomes[0],
+        rate=median([outcome.rate for outcome in outcomes]),
+        p50_ms=median([outcome.p50_ms for outcome in outcomes]),
+        p99_ms=median([outcome.p99_ms for outcome in outcomes]),
+    )

@@ -1,0 +1,91 @@
+"""Child processes of the benchmark: started in sessions of their own, logged to files, always stopped again."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+_STOP_SECONDS = 15.0
+
+
+class ProcessFailed(Exception):
+    """A child ended, or did not answer, when it was needed; the text ends with what it wrote last."""
+
+
+@contextmanager
+def running(name: str, argv: Sequence[str], env: Mapping[str, str], logs: Path) -> Iterator[Path]:
+    """Run a server for the length of the block; yields its log file. SIGTERM goes to the main process alone."""
+    log = logs / f"{name}.log"
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            argv, env=dict(env), cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield log
+        if child.poll() is not None:
+            raise ProcessFailed(f"{name} ended with {child.returncode}: {tail(log)}")
+    finally:
+        _stop(child)
+
+
+def run(argv: Sequence[str], env: Mapping[str, str], given: str = "") -> str:
+    """Run a program to its end; its standard output."""
+    done = subprocess.run(
+        argv, env=dict(env), cwd=PROJECT, input=given, capture_output=True, text=True, check=False, timeout=300
+    )
+    if done.returncode:
+        raise ProcessFailed(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def python(*arguments: str) -> list[str]:
+    """The command line that runs this interpreter."""
+    return [sys.executable, *arguments]
+
+
+def free_port() -> int:
+    """A port nobody listens on, below the range from which the system takes ports for outgoing connections."""
+    for port in range(21_000 + os.getpid() % 5_000, 32_768):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ProcessFailed("no free port below 32768")
+
+
+def wait_for_port(port: int, log: Path, seconds_max: float = 30.0) -> None:
+    """Return as soon as something answers an HTTP request on the port."""
+    deadline = time.monotonic() + seconds_max
+    while time.monotonic() < deadline:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), timeout=5) as probe,
+        ):
+            probe.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            if probe.recv(16).startswith(b"HTTP/"):
+                return
+        time.sleep(0.05)
+    raise ProcessFailed(f"nothing answered on port {port}: {tail(log)}")
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log."""
+    return log.read_text(errors="replace")[-2000:]
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_STOP_SECONDS)
+    # Whatever the child left behind in its session ends with it.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()

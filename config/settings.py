@@ -1,0 +1,155 @@
+"""Settings, one flat file: every deployment variable is read here, once, and nowhere else."""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from config import env, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = env.path("DATA_DIR", BASE_DIR / ".data")
+_running = env.running_servers(DATA_DIR)
+
+# --- servers -------------------------------------------------------------------------------------------------
+_NOWHERE = "postgresql://127.0.0.1:1/orderly"
+DATABASE_URL = env.url("DATABASE_URL", _running.get("DATABASE_URL", _NOWHERE), schemes=("postgresql", "postgres"))
+REDIS_URL = env.url("REDIS_URL", _running.get("REDIS_URL", "redis://127.0.0.1:1/0"), schemes=("redis", "rediss"))
+BROKER_URL = env.url(
+    "BROKER_URL", _running.get("BROKER_URL", "redis://127.0.0.1:1/1"), schemes=("redis", "rediss", "amqp", "amqps")
+)
+
+_database = urlsplit(DATABASE_URL)
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": _database.hostname or "",
+        "PORT": str(_database.port or 5432),
+        "USER": unquote(_database.username or ""),
+        "PASSWORD": unquote(_database.password or ""),
+        "NAME": unquote(_database.path.lstrip("/")),
+        # Kept for ever: a lost connection is noticed by its first failing statement (store/db.py), which is cheaper
+        # than a health check before every request.
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "connect_timeout": 3,
+            "application_name": "orderly",
+            # lock < statement < idle in transaction < Celery's soft < hard time limit: the innermost limit ends first.
+            "options": " ".join(
+                f"-c {name}={value}"
+                for name, value in {
+                    "lock_timeout": "2s",
+                    "statement_timeout": "8s",
+                    "idle_in_transaction_session_timeout": "10s",
+                    "timezone": "UTC",
+                    "jit": "off",
+                }.items()
+            ),
+            # The kernel gives a silent server up after this many milliseconds instead of two hours.
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "server_side_binding": True,
+            "prepare_threshold": 2,
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- web -----------------------------------------------------------------------------------------------------
+SECRET_KEY = env.secret("SECRET_KEY", _running.get("SECRET_KEY", "only-for-commands-run-without-any-server-0"))
+DEBUG = False
+ALLOWED_HOSTS = list(env.names("ALLOWED_HOSTS", ("*",)))
+PORT = env.integer("PORT", 8000, minimum=1, maximum=65_535)
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_celery_results",
+    "config",
+    "store",
+]
+MIDDLEWARE: list[str] = []
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.authentication.Authenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsing.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JSONNegotiation",
+    "EXCEPTION_HANDLER": "api.problems.answer",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+    "URL_FORMAT_OVERRIDE": None,
+    "COMPACT_JSON": True,
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024 + 1
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+
+# --- commands ------------------------------------------------------------------------------------------------
+LANES = env.integer("LANES", 64, minimum=1, maximum=1024)
+BATCH_MAX = env.integer("BATCH_MAX", 200, minimum=1, maximum=1000)
+BACKLOG_LIMIT = env.integer("BACKLOG_LIMIT", 100_000, minimum=1, maximum=100_000_000)
+RATE_LIMIT_PER_MINUTE = env.integer("RATE_LIMIT_PER_MINUTE", 60_000, minimum=1, maximum=100_000_000)
+WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
+
+# --- Celery (each value with its reason) ---------------------------------------------------------------------
+CELERY_BROKER_URL = BROKER_URL
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_EXTENDED = True  # the task's name and arguments stand beside its result
+CELERY_RESULT_EXPIRES = timedelta(days=1)
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_ROUTES = {"drain": {"queue": "commands"}, "sweep": {"queue": "sweep"}}
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+# A message is only a bell: acknowledged at once, and the sweeper rings again for one that died with its worker.
+# Late acknowledgement would redeliver a bell that kills its worker for ever.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a bell waits in the broker, where a free worker can take it
+CELERY_TASK_SOFT_TIME_LIMIT = 20
+CELERY_TASK_TIME_LIMIT = 30
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower shows drains as they run
+CELERY_TASK_TRACK_STARTED = False  # one result row a drain, written once
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_PUBLISH_RETRY = False  # a publish that fails fails at once; the sweeper rings instead
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # never give the broker up (the default gives up after 100 tries)
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_POOL_LIMIT = 10
+CELERY_BROKER_HEARTBEAT = 10
+# What the bell publishes with: a broker that is silent or away costs a fraction of a second, off the request's path.
+if urlsplit(BROKER_URL).scheme.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 60,  # above the hard time limit; the shortest of all apps on a broker wins
+        "socket_connect_timeout": 1,
+        "socket_keepalive": True,
+        "health_check_interval": 5,
+        "unacked_restore_interval": 1,  # after a kill, unacknowledged messages return when the timeout says, not later
+        "unacked_restore_throttle": 1,
+    }
+    BELL_TRANSPORT_OPTIONS = {
+        "socket_connect_timeout": 0.15,
+        "socket_timeout": 0.15,
+        "max_retries": 0,
+        "interval_start": 0,
+        "interval_step": 0,
+        "interval_max": 0,
+    }
+else:
+    BELL_TRANSPORT_OPTIONS = {"connect_timeout": 0.15, "read_timeout": 0.5, "write_timeout": 0.5}
+CELERY_BEAT_SCHEDULE = {
+    # `expires` drops the ticks that piled up while no worker ran: one sweep does the work of all.
+    "sweep": {"task": "sweep", "schedule": 0.5, "options": {"expires": 5, "ignore_result": True}},
+    "forget old task results": {"task": "celery.backend_cleanup", "schedule": timedelta(hours=1)},
+}
+
+# --- logs ----------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = logs.configuration(LOG_LEVEL)

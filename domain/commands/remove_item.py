@@ -1,0 +1,48 @@
+"""`order.remove_item`: fewer pieces of one product in a counter draft, taken from the newest line first."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.fields import Identifier, optional
+from domain.items import QTY, SKU, one_reference, reference
+from domain.orders import with_removed
+from domain.outcome import Applied, Outcome, Refused
+from domain.registry import INTEGRATION, MANAGER, POS, Command, command
+from domain.world import ProductKey, World
+
+
+@command("order.remove_item", roles=(POS, INTEGRATION, MANAGER))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveItem:
+    """The product, and how many pieces of it; all of them without `qty`."""
+
+    product_id: uuid.UUID | None = optional(Identifier())
+    sku: str | None = optional(SKU)
+    qty: int | None = optional(QTY)
+
+    def breaches(self) -> list[tuple[str, str, str]]:
+        """Rules over several members."""
+        return one_reference(self.product_id, self.sku)
+
+    def products(self) -> Iterable[ProductKey]:
+        """None: what may be removed stands on the order's own lines."""
+        return ()
+
+    def moves_stock(self) -> bool:
+        """No."""
+        return False
+
+    def decide(self, command: Command, world: World, now: datetime) -> Outcome:
+        """Refuse a frozen order, or more pieces than it has; otherwise remove them."""
+        order = world.order_of(command.order_id)
+        if not order.editable:
+            return Refused("order-frozen", f"Items change in a counter draft only; the order is {order.status}.")
+        key = reference(self.product_id, self.sku)
+        lines = [line for line in order.lines if key in {line.product_id, line.sku}]
+        present = sum(line.qty for line in lines)
+        if not lines or (self.qty or 0) > present:
+            return Refused("item-not-found", f"The order has {present} pieces of the product {key}.")
+        remaining = with_removed(order.lines, lines[0].product_id, self.qty)
+        return Applied(event="order.items_changed", order=order.with_lines(remaining))

@@ -1,0 +1,99 @@
+"""The order aggregate: its lines, its total, its status; what it may become, decided by the workflow table."""
+
+import dataclasses
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain import stock, workflow
+from domain.stock import Product
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Some pieces of one product at the price it had when it was added; `unit_price` in minor units."""
+
+    product_id: uuid.UUID
+    sku: str
+    name: str
+    qty: int
+    unit_price: int
+
+    def __post_init__(self) -> None:
+        assert self.qty > 0, f"line of {self.sku}: qty {self.qty}"
+
+    @property
+    def total(self) -> int:
+        """Minor units."""
+        return self.qty * self.unit_price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order and its lines, oldest first; `total` in minor units of `currency` is always the sum of the lines."""
+
+    id: uuid.UUID
+    workflow: str
+    status: str
+    version: int
+    currency: str
+    total: int
+    lines: tuple[Line, ...]
+    customer_id: uuid.UUID | None
+    note: str | None
+    archived: bool
+    created_at: datetime
+
+    def __post_init__(self) -> None:
+        assert self.version >= 1, f"order {self.id}: version {self.version}"
+        assert self.total == sum(line.total for line in self.lines), f"order {self.id}: total is not its lines' sum"
+
+    @property
+    def editable(self) -> bool:
+        """Whether lines may still change: only in a counter draft."""
+        return self.status == "draft" and not self.archived
+
+    def quantities(self) -> dict[uuid.UUID, int]:
+        """Pieces of each product, summed over the lines."""
+        return stock.summed((line.product_id, line.qty) for line in self.lines)
+
+    def moved(self, target: str) -> "Order":
+        """The order one version on, in another status; the caller has checked the move."""
+        assert target in workflow.allowed(self.workflow, self.status), f"order {self.id}: {self.status} to {target}"
+        return dataclasses.replace(self, status=target, version=self.version + 1)
+
+    def with_lines(self, lines: tuple[Line, ...]) -> "Order":
+        """The order one version on, with other lines."""
+        assert self.editable, f"order {self.id}: lines are frozen"
+        return dataclasses.replace(self, lines=lines, total=sum(line.total for line in lines), version=self.version + 1)
+
+    def set_aside(self) -> "Order":
+        """The order one version on, archived."""
+        assert not self.archived, f"order {self.id}: archived twice"
+        return dataclasses.replace(self, archived=True, version=self.version + 1)
+
+
+def with_added(lines: tuple[Line, ...], additions: list[tuple[Product, int]]) -> tuple[Line, ...]:
+    """The lines after adding pieces: the same product at the same price is one line, at another price a second."""
+    merged = {(line.product_id, line.unit_price): line for line in lines}
+    for product, qty in additions:
+        key = (product.id, product.price)
+        present = merged.get(key)
+        merged[key] = (
+            dataclasses.replace(present, qty=present.qty + qty)
+            if present
+            else Line(product_id=product.id, sku=product.sku, name=product.name, qty=qty, unit_price=product.price)
+        )
+    return tuple(merged.values())
+
+
+def with_removed(lines: tuple[Line, ...], product_id: uuid.UUID, qty: int | None) -> tuple[Line, ...]:
+    """The lines after taking pieces of one product from the newest line first; all its pieces when `qty` is None."""
+    kept: list[Line] = []
+    left = sum(line.qty for line in lines if line.product_id == product_id) if qty is None else qty
+    for line in reversed(lines):
+        taken = min(left, line.qty) if line.product_id == product_id else 0
+        left -= taken
+        if taken < line.qty:
+            kept.append(dataclasses.replace(line, qty=line.qty - taken) if taken else line)
+    return tuple(reversed(kept))

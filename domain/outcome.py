@@ -1,0 +1,84 @@
+"""What a decision says: `Applied` with everything that changes, or `Refused` with a stable code."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from domain.orders import Order
+from domain.stock import Movement, Product, Shortage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """Money taken for an order, in minor units; `tendered` and `change` are known for cash alone."""
+
+    method: str
+    amount: int
+    tendered: int | None = None
+    reference: str | None = None
+
+    @property
+    def change(self) -> int | None:
+        """What goes back over the counter."""
+        return None if self.tendered is None else self.tendered - self.amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange:
+    """One line of an order's history; `source` is None at creation."""
+
+    source: str | None
+    target: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A yes: the state after the command and the ledger lines that explain it."""
+
+    event: str
+    order: Order | None = None
+    products: tuple[Product, ...] = ()
+    movements: tuple[Movement, ...] = ()
+    status_change: StatusChange | None = None
+    payment: Payment | None = None
+    returns_payment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An expected no: nothing changes. `extra` holds further members of the problem object."""
+
+    code: str
+    detail: str
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+type Outcome = Applied | Refused
+
+
+def order_not_found(order_id: uuid.UUID | None) -> Refused:
+    """The command speaks of an order that does not exist."""
+    return Refused("order-not-found", f"There is no order {order_id}.")
+
+
+def product_not_found(reference: uuid.UUID | str) -> Refused:
+    """The payload speaks of a product that does not exist."""
+    return Refused("product-not-found", f"There is no product {reference}.")
+
+
+def invalid_transition(order: Order, wanted: str, allowed: Sequence[str]) -> Refused:
+    """The workflow table has no such move."""
+    moves = ", ".join(allowed) or "none"
+    detail = f"An order that is {order.status} cannot become {wanted}; allowed: {moves}."
+    return Refused("invalid-transition", detail, {"allowed": list(allowed)})
+
+
+def insufficient_stock(shortages: Sequence[Shortage]) -> Refused:
+    """Fewer pieces are available than wanted; every short product is named."""
+    rows = [
+        {"product_id": str(short.product_id), "wanted": short.wanted, "available": short.available}
+        for short in shortages
+    ]
+    short_of = "one product" if len(rows) == 1 else f"{len(rows)} products"
+    return Refused("insufficient-stock", f"There is not enough stock of {short_of}.", {"shortages": rows})

@@ -1,0 +1,82 @@
+"""The command types: a module in `domain/commands/` declares one, and every room reads it here."""
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from domain.outcome import Outcome
+from domain.world import ProductKey, World
+
+POS, INTEGRATION, MANAGER, AUDITOR = "pos", "integration", "manager", "auditor"
+ROLES = (POS, INTEGRATION, MANAGER, AUDITOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A request to act, as it is executed; `role` is the client's role now, None once it has been revoked."""
+
+    id: uuid.UUID
+    type: str
+    order_id: uuid.UUID | None
+    action: "Action"
+    expected_version: int | None
+    expires_at: datetime | None
+    role: str | None
+
+
+class Action(Protocol):
+    """The payload of one command type: what it says, what it touches, how it decides."""
+
+    def products(self) -> Iterable[ProductKey]:
+        """The products the payload itself names, by id or sku; those of the order's lines are known anyway."""
+
+    def moves_stock(self) -> bool:
+        """Whether it may change stock, so that the products must be locked and not only read."""
+
+    def decide(self, command: Command, world: World, now: datetime) -> Outcome:
+        """Say yes or no; the caller has checked what holds for every command."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandType:
+    """A registered command type."""
+
+    name: str
+    roles: frozenset[str]
+    payload: type[Any]
+
+    @property
+    def is_creation(self) -> bool:
+        """Whether it makes the order that it names."""
+        return self.name == "order.create"
+
+    @property
+    def has_order(self) -> bool:
+        """Whether it acts on an order; the others act on one product's stock."""
+        return self.name.startswith("order.")
+
+
+_TYPES: dict[str, CommandType] = {}
+
+
+def command[A](name: str, *, roles: Iterable[str]) -> Callable[[type[A]], type[A]]:
+    """Register a payload class as the command type `name`, to be submitted by `roles`."""
+
+    def register(payload: type[A]) -> type[A]:
+        assert name not in _TYPES, f"{name} is declared twice"
+        _TYPES[name] = CommandType(name=name, roles=frozenset(roles), payload=payload)
+        return payload
+
+    return register
+
+
+def find(name: str) -> CommandType | None:
+    """The command type, if there is one."""
+    return _TYPES.get(name)
+
+
+def names() -> tuple[str, ...]:
+    """All command types in alphabetical order."""
+    return tuple(sorted(_TYPES))

@@ -1,0 +1,82 @@
+"""What a finished command shows: the `result` of a yes and the `error` of a no. Shapes: CONTRACT."""
+
+from typing import Any
+
+from domain.money import to_text
+from domain.orders import Order
+from domain.outcome import Applied, Payment, Refused
+from domain.stock import Product
+
+TITLES: dict[str, str] = {
+    "expired": "The command expired",
+    "forbidden": "The client may not do this",
+    "order-exists": "The order exists already",
+    "order-not-found": "There is no such order",
+    "version-conflict": "The order has changed",
+    "order-frozen": "The order can no longer change",
+    "invalid-transition": "The workflow does not allow this",
+    "item-not-found": "The order has no such item",
+    "order-empty": "The order is empty",
+    "customer-not-found": "There is no such customer",
+    "product-not-found": "There is no such product",
+    "product-inactive": "The product is not for sale",
+    "currency-mismatch": "The currencies differ",
+    "amount-mismatch": "The amount does not fit",
+    "tendered-too-low": "Too little cash was tendered",
+    "insufficient-stock": "There is not enough stock",
+    "poisoned": "The command kept killing its worker",
+    "internal-error": "The command failed unexpectedly",
+}
+RETRYABLE: frozenset[str] = frozenset({"poisoned", "internal-error"})
+
+
+def of_applied(applied: Applied) -> dict[str, Any]:
+    """The `result` member: the order (with its payment, if one was taken) or the product."""
+    if applied.order is None:
+        return {"product": _product(applied.products[0])}
+    result: dict[str, Any] = {"order": _order(applied.order)}
+    if applied.payment is not None:
+        result["payment"] = _payment(applied.payment, applied.order.currency)
+    return result
+
+
+def of_refused(refused: Refused) -> dict[str, Any]:
+    """The `error` member: a problem object without `status`, with `retryable` (RFC 9457)."""
+    return {
+        "type": f"/problems/{refused.code}",
+        "title": TITLES[refused.code],
+        "detail": refused.detail,
+        "code": refused.code,
+        "retryable": refused.code in RETRYABLE,
+        **refused.extra,
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {
+        "id": str(order.id),
+        "status": order.status,
+        "version": order.version,
+        "total": to_text(order.total, order.currency),
+        "currency": order.currency,
+    }
+
+
+def _payment(payment: Payment, currency: str) -> dict[str, Any]:
+    change = payment.change
+    return {
+        "method": payment.method,
+        "amount": to_text(payment.amount, currency),
+        "tendered": None if payment.tendered is None else to_text(payment.tendered, currency),
+        "change": None if change is None else to_text(change, currency),
+    }
+
+
+def _product(product: Product) -> dict[str, Any]:
+    return {
+        "id": str(product.id),
+        "sku": product.sku,
+        "on_hand": product.on_hand,
+        "reserved": product.reserved,
+        "available": product.available,
+    }

@@ -1,0 +1,117 @@
+"""Products and their stock: what is on hand, what is reserved, and the movements that alone change either."""
+
+import dataclasses
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from domain.workflow import StockEffect
+
+_SIGNS: dict[StockEffect, tuple[int, int]] = {
+    StockEffect.DEBIT: (-1, 0),
+    StockEffect.RESTOCK: (+1, 0),
+    StockEffect.RESERVE: (0, +1),
+    StockEffect.SHIP: (-1, -1),
+    StockEffect.RELEASE: (0, -1),
+}
+_TAKES_FROM_AVAILABLE = frozenset({StockEffect.DEBIT, StockEffect.RESERVE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A thing for sale; `price` in minor units of `currency`, quantities in pieces."""
+
+    id: uuid.UUID
+    sku: str
+    name: str
+    price: int
+    currency: str
+    on_hand: int
+    reserved: int
+    is_active: bool
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.reserved <= self.on_hand, f"product {self.id}: {self.reserved} of {self.on_hand} reserved"
+
+    @property
+    def available(self) -> int:
+        """Pieces that nobody has been promised."""
+        return self.on_hand - self.reserved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """One line of the stock ledger: signed changes of one product's pieces."""
+
+    product_id: uuid.UUID
+    kind: str
+    on_hand_delta: int
+    reserved_delta: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage:
+    """A product of which fewer pieces are available than wanted."""
+
+    product_id: uuid.UUID
+    wanted: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """The products after their movements, and the movements."""
+
+    products: tuple[Product, ...] = ()
+    movements: tuple[Movement, ...] = ()
+
+
+def move(
+    products: Mapping[uuid.UUID, Product], quantities: Mapping[uuid.UUID, int], effect: StockEffect
+) -> Moved | tuple[Shortage, ...]:
+    """Move the quantity of each product once, or name every shortage and move nothing."""
+    if effect is StockEffect.NONE:
+        return Moved()
+    if effect in _TAKES_FROM_AVAILABLE:
+        shortages = tuple(
+            Shortage(product_id=product_id, wanted=wanted, available=products[product_id].available)
+            for product_id, wanted in quantities.items()
+            if wanted > products[product_id].available
+        )
+        if shortages:
+            return shortages
+    on_hand_sign, reserved_sign = _SIGNS[effect]
+    moved = [
+        shift(products[product_id], str(effect), on_hand_sign * quantity, reserved_sign * quantity)
+        for product_id, quantity in quantities.items()
+    ]
+    return Moved(
+        products=tuple(product for product, _movement in moved),
+        movements=tuple(movement for _product, movement in moved),
+    )
+
+
+def shift(
+    product: Product, kind: str, on_hand_delta: int, reserved_delta: int = 0, reason: str | None = None
+) -> tuple[Product, Movement]:
+    """One movement and the product after it."""
+    after = dataclasses.replace(
+        product, on_hand=product.on_hand + on_hand_delta, reserved=product.reserved + reserved_delta
+    )
+    movement = Movement(
+        product_id=product.id,
+        kind=kind,
+        on_hand_delta=on_hand_delta,
+        reserved_delta=reserved_delta,
+        reason=reason,
+    )
+    return after, movement
+
+
+def summed(quantities: Iterable[tuple[uuid.UUID, int]]) -> dict[uuid.UUID, int]:
+    """The quantities of each product added up, in order of first mention."""
+    totals: dict[uuid.UUID, int] = {}
+    for product_id, quantity in quantities:
+        totals[product_id] = totals.get(product_id, 0) + quantity
+    return totals

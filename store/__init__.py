@@ -1,0 +1,1 @@
+"""The durable side: tables, locks, rows to aggregates and back. Decides nothing."""

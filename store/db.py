@@ -1,0 +1,94 @@
+"""The edge to PostgreSQL: plain, prepared SQL on Django's own connection, and what to do when it is lost."""
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from django.db import InterfaceError, OperationalError, connection
+from psycopg.rows import kwargs_row, scalar_row
+from psycopg.types.json import JsonbLoader
+
+TRANSIENT = (OperationalError, InterfaceError)
+"""What may pass when tried again: lost connection, deadlock, serialization failure, lock or statement time-out."""
+
+
+@contextmanager
+def session() -> Iterator[psycopg.Connection[Any]]:
+    """Django's own connection as psycopg sees it, inside Django's transaction; raises Django's exceptions."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        yield connection.connection
+
+
+def rows[R](make: Callable[..., R], sql: str, parameters: Sequence[object] = ()) -> list[R]:
+    """Run one statement; each row becomes `make(**columns)`. The statement is prepared once a connection."""
+    with session() as raw:
+        cursor: _Cursor[R] = _Cursor(raw, row_factory=kwargs_row(make))
+        return cursor.execute(sql, parameters, prepare=True).fetchall()
+
+
+def scalars(sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+    """Run one statement; the first column of each row."""
+    with session() as raw:
+        cursor: _Cursor[Any] = _Cursor(raw, row_factory=scalar_row)
+        return cursor.execute(sql, parameters, prepare=True).fetchall()
+
+
+def execute(sql: str, parameters: Sequence[object] = ()) -> int:
+    """Run one statement; how many rows it touched."""
+    with session() as raw, psycopg.Cursor(raw) as cursor:
+        return cursor.execute(sql, parameters, prepare=True).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement and how many rows it must touch; None when that is not known."""
+
+    sql: str
+    parameters: Sequence[object]
+    touches: int | None = None
+
+
+def execute_all(statements: Sequence[Statement]) -> None:
+    """Run several statements in one round trip; a wrong row count is a bug and stops the transaction."""
+    with session() as raw:
+        with raw.pipeline():
+            cursors = [psycopg.Cursor(raw).execute(each.sql, each.parameters, prepare=True) for each in statements]
+        for statement, cursor in zip(statements, cursors, strict=True):
+            assert statement.touches in {None, cursor.rowcount}, f"{cursor.rowcount} rows touched by {statement.sql}"
+
+
+def reconnecting[**P, R](operation: Callable[P, R]) -> Callable[P, R]:
+    """Run an operation that may safely run twice; once more on a fresh connection when the old one turns out dead.
+
+    A connection that PostgreSQL closed since the last request shows itself by the first statement that fails.
+    """
+
+    @functools.wraps(operation)
+    def twice(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return operation(*args, **kwargs)
+        except TRANSIENT:
+            if connection.in_atomic_block or not lost():
+                raise
+            connection.close()
+            return operation(*args, **kwargs)
+
+    return twice
+
+
+def lost() -> bool:
+    """Whether the connection is unusable, for psycopg or for the server."""
+    raw = connection.connection
+    return raw is None or raw.closed or not connection.is_usable()
+
+
+class _Cursor[R](psycopg.Cursor[R]):
+    """A cursor that reads jsonb as Python values; Django has taught its connection to leave it as text."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.adapters.register_loader("jsonb", JsonbLoader)

@@ -1,0 +1,132 @@
+"""The inbox: commands are accepted here, and their queued rows cancelled, expired, unparked or queued again.
+
+An accepted command is a committed row. The key is looked up by the very statement that inserts, so a hundred parallel
+submissions with one key make one command.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from store import db, queue
+from store.commands import COLUMNS, CommandRow, command_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A checked request to act, ready to be stored; `lane_of` is what its lane is computed from."""
+
+    id: uuid.UUID
+    client_id: int
+    idempotency_key: str
+    body_hash: bytes
+    type: str
+    order_id: uuid.UUID | None
+    lane_of: str
+    payload: dict[str, Any]
+    expected_version: int | None = None
+    expires_at: datetime | None = None
+    not_before: datetime | None = None
+    occurred_at: datetime | None = None
+    device_sequence: int | None = None
+    traceparent: str | None = None
+
+
+_ACCEPT = f"""
+INSERT INTO command (id, client_id, idempotency_key, body_hash, type, order_id, lane, payload, expected_version,
+                     expires_at, not_before, occurred_at, device_sequence, traceparent, parked)
+SELECT id, client_id, idempotency_key, decode(body_hash, 'hex'), type, order_id, lane, payload::jsonb, expected_version,
+       expires_at, not_before, occurred_at, device_sequence, traceparent, coalesce(not_before > now(), false)
+FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::smallint[], %s::text[],
+            %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::text[])
+     WITH ORDINALITY AS new (id, client_id, idempotency_key, body_hash, type, order_id, lane, payload, expected_version,
+                             expires_at, not_before, occurred_at, device_sequence, traceparent, position)
+ORDER BY position
+ON CONFLICT (client_id, idempotency_key) DO NOTHING
+RETURNING {COLUMNS}
+"""  # noqa: S608 - the column list is a constant
+_UNPARK = """
+UPDATE command SET parked = false
+WHERE status = 'queued' AND parked AND not_before <= clock_timestamp()
+"""
+_EXPIRED_LANES = "SELECT DISTINCT lane FROM command WHERE status = 'queued' AND expires_at <= clock_timestamp()"
+_LOCK_FREE = "SELECT id FROM lane WHERE id = ANY (%s::smallint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
+_EXPIRE = """
+UPDATE command SET status = 'expired', error = %s::jsonb, finished_at = clock_timestamp()
+WHERE status = 'queued' AND expires_at <= clock_timestamp() AND lane = ANY (%s::smallint[])
+"""
+_CANCEL = """
+UPDATE command SET status = 'cancelled', finished_at = clock_timestamp()
+WHERE id = %s AND status = 'queued'
+"""
+_RETRY = """
+UPDATE command SET status = 'queued', seq = nextval('command_seq'), error = NULL, started_at = NULL, finished_at = NULL
+WHERE id = %s AND status = 'failed' AND error ->> 'code' = ANY (%s)
+RETURNING lane
+"""
+
+
+def lane_number(lane_of: str, lanes: int) -> int:
+    """The lane of an order id or a product reference: the same in every process and for ever."""
+    return int.from_bytes(hashlib.sha256(lane_of.encode()).digest()[:8]) % lanes
+
+
+@db.reconnecting
+def accept(submissions: Sequence[Submission], lanes: int) -> dict[uuid.UUID, CommandRow]:
+    """Store the submissions in the order given, in one statement, and commit: the rows that are new, by id.
+
+    A submission whose key its client has used before is left out; so is the second of two with one key.
+    """
+    rows = [
+        (
+            each.id,
+            each.client_id,
+            each.idempotency_key,
+            each.body_hash.hex(),
+            each.type,
+            each.order_id,
+            lane_number(each.lane_of, lanes),
+            json.dumps(each.payload),
+            each.expected_version,
+            each.expires_at,
+            each.not_before,
+            each.occurred_at,
+            each.device_sequence,
+            each.traceparent,
+        )
+        for each in submissions
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return {row.id: row for row in command_rows(_ACCEPT, columns)}
+
+
+def cancel(command_id: uuid.UUID, lane: int) -> bool:
+    """Cancel the command if it is still queued; False when it is not. Waits for the lane's current batch."""
+    with transaction.atomic(durable=True):
+        queue.lock_lanes([lane])
+        return db.execute(_CANCEL, [command_id]) == 1
+
+
+def retry(command_id: uuid.UUID, codes: Sequence[str]) -> int | None:
+    """Queue a command that failed with one of `codes` again, behind all others of its order: its lane, or None."""
+    lanes = db.scalars(_RETRY, [command_id, list(codes)])
+    return lanes[0] if lanes else None
+
+
+def unpark() -> int:
+    """Make the commands ready whose `not_before` has come: how many."""
+    return db.execute(_UNPARK)
+
+
+def expire(error: dict[str, Any]) -> int:
+    """End queued commands past their `expires_at`, but in lanes that a worker holds: it ends them itself."""
+    with transaction.atomic(durable=True):
+        lanes = db.scalars(_EXPIRED_LANES)
+        free = db.scalars(_LOCK_FREE, [lanes]) if lanes else []
+        return db.execute(_EXPIRE, [json.dumps(error), free]) if free else 0

@@ -1,0 +1,70 @@
+"""Rows to aggregates: locks and reads all that a batch touches, in the one global order, and builds the world."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from domain.orders import Line, Order
+from domain.registry import Command
+from domain.stock import Product
+from domain.world import ProductKey, World
+from store import db
+
+_LOCK_ORDERS = """
+SELECT id, workflow, status, version, currency, total, customer_id, note, archived, created_at
+FROM orders WHERE id = ANY (%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+_READ_LINES = """
+SELECT order_id, product_id, sku, name, qty, unit_price
+FROM order_line WHERE order_id = ANY (%s::uuid[]) ORDER BY order_id, position
+"""
+_READ_PRODUCTS = """
+SELECT id, sku, name, price, currency, on_hand, reserved, is_active
+FROM product WHERE id = ANY (%s::uuid[]) OR sku = ANY (%s::text[]) ORDER BY id
+"""
+_LOCK_PRODUCTS = _READ_PRODUCTS + "FOR NO KEY UPDATE"
+
+
+def load(commands: Sequence[Command]) -> World:
+    """Lock the orders and the products whose stock may move, read the rest; the lanes are locked already."""
+    orders = _orders(sorted({command.order_id for command in commands if command.order_id is not None}))
+    to_lock, to_read = _products_touched(commands, orders)
+    products = [*_products(_LOCK_PRODUCTS, to_lock), *_products(_READ_PRODUCTS, to_read - to_lock)]
+    by_id = {product.id: product for product in reversed(products)}
+    return World(orders=orders, products=by_id, skus={product.sku: product.id for product in by_id.values()})
+
+
+def _orders(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Order]:
+    if not ids:
+        return {}
+    locked = db.rows(dict[str, Any], _LOCK_ORDERS, [ids])
+    lines: dict[uuid.UUID, list[Line]] = defaultdict(list)
+    if locked:
+        for order_id, line in db.rows(_line_of_order, _READ_LINES, [[row["id"] for row in locked]]):
+            lines[order_id].append(line)
+    return {row["id"]: Order(**row | {"total": int(row["total"]), "lines": tuple(lines[row["id"]])}) for row in locked}
+
+
+def _line_of_order(order_id: uuid.UUID, **columns: Any) -> tuple[uuid.UUID, Line]:
+    return order_id, Line(**columns)
+
+
+def _products_touched(
+    commands: Sequence[Command], orders: dict[uuid.UUID, Order]
+) -> tuple[set[ProductKey], set[ProductKey]]:
+    moving: set[uuid.UUID | None] = {command.order_id for command in commands if command.action.moves_stock()}
+    to_lock: set[ProductKey] = set()
+    to_read: set[ProductKey] = set()
+    for command in commands:
+        (to_lock if command.order_id in moving else to_read).update(command.action.products())
+    for order in orders.values():
+        if order.id in moving:
+            to_lock.update(line.product_id for line in order.lines)
+    return to_lock, to_read
+
+
+def _products(sql: str, keys: Iterable[ProductKey]) -> list[Product]:
+    ids = [key for key in keys if isinstance(key, uuid.UUID)]
+    skus = [key for key in keys if isinstance(key, str)]
+    return db.rows(Product, sql, [ids, skus]) if ids or skus else []

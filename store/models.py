@@ -1,0 +1,294 @@
+"""The tables. Written in bulk by plain SQL (store/saving.py, store/inbox.py), read through these models elsewhere.
+
+Money is in minor units of the currency beside it; quantities are pieces. Constraints repeat what the aggregates in
+`domain/` assert, so that neither code nor a hand at the SQL prompt can break them; triggers stand in the migrations.
+"""
+
+import uuid_utils.compat as uuids
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Now
+
+from domain.registry import ROLES
+from domain.workflow import STATUSES, WORKFLOWS
+
+OPEN_STATUSES = ("queued", "running", "uncertain")
+FINAL_STATUSES = ("succeeded", "failed", "cancelled", "expired")
+
+
+def _one_of(column: str, words: tuple[str, ...]) -> Q:
+    return Q(**{f"{column}__in": words})
+
+
+class Client(models.Model):
+    """Who submits commands: a till, an integration, a person's tool. Never deleted, only deactivated."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=64, unique=True)
+    role = models.CharField(max_length=16)
+    is_active = models.BooleanField(default=True, db_default=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "client"
+        constraints = [models.CheckConstraint(name="client_role", condition=_one_of("role", ROLES))]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """A key of a client: the prefix is public, of the secret only its SHA-256 is kept."""
+
+    prefix = models.CharField(max_length=16, primary_key=True)
+    secret_hash = models.BinaryField(max_length=32)
+    client = models.ForeignKey(Client, models.PROTECT, related_name="keys")
+    created_at = models.DateTimeField(db_default=Now())
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "api_key"
+
+    def __str__(self) -> str:
+        return self.prefix
+
+
+class Lane(models.Model):
+    """One row a lane, locked by whoever drains it or moves a queued command of it to another state."""
+
+    id = models.SmallIntegerField(primary_key=True)
+
+    class Meta:
+        db_table = "lane"
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Command(models.Model):
+    """A request to act: accepted when its row has committed, executed in order of `seq` within its lane.
+
+    `seq` is given at acceptance, and anew by a retry. `parked` keeps a command with `not_before` out of the queue until
+    the sweeper finds it ready. `client` has no foreign key in the database: its check would lock the client's row for
+    every command accepted, and clients are never deleted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuids.uuid7)
+    seq = models.BigIntegerField(db_default=Func(Value("command_seq"), function="nextval"))
+    lane = models.SmallIntegerField()
+    type = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, db_default="queued")
+    parked = models.BooleanField(db_default=False)
+    client = models.ForeignKey(Client, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="commands")
+    idempotency_key = models.CharField(max_length=255)
+    body_hash = models.BinaryField(max_length=32)
+    order_id = models.UUIDField(null=True)
+    payload = models.JSONField()
+    expected_version = models.BigIntegerField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)
+    occurred_at = models.DateTimeField(null=True)
+    device_sequence = models.BigIntegerField(null=True)
+    traceparent = models.CharField(max_length=55, null=True)
+    attempts = models.IntegerField(db_default=0)
+    result = models.JSONField(null=True)
+    error = models.JSONField(null=True)
+    accepted_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "command"
+        constraints = [
+            models.UniqueConstraint(name="command_client_key", fields=["client", "idempotency_key"]),
+            models.CheckConstraint(name="command_status", condition=_one_of("status", OPEN_STATUSES + FINAL_STATUSES)),
+            models.CheckConstraint(
+                name="command_result_of_success", condition=Q(result__isnull=True) | Q(status="succeeded")
+            ),
+            models.CheckConstraint(
+                name="command_final_has_end",
+                condition=Q(status__in=FINAL_STATUSES, finished_at__isnull=False)
+                | Q(status__in=OPEN_STATUSES, finished_at__isnull=True),
+            ),
+        ]
+        indexes = [
+            models.Index(name="command_queue", fields=["lane", "seq"], condition=Q(status="queued", parked=False)),
+            models.Index(name="command_parked", fields=["not_before"], condition=Q(status="queued", parked=True)),
+            models.Index(
+                name="command_expiring", fields=["expires_at"], condition=Q(status="queued", expires_at__isnull=False)
+            ),
+            models.Index(name="command_of_client", fields=["client", "id"]),
+            models.Index(name="command_of_order", fields=["order_id", "id"], condition=Q(order_id__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class Product(models.Model):
+    """A thing for sale and its stock; `on_hand` and `reserved` change together with a movement, never alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuids.uuid7)
+    sku = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    description = models.CharField(max_length=2_000, db_default="")
+    price = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    on_hand = models.BigIntegerField(db_default=0)
+    reserved = models.BigIntegerField(db_default=0)
+    low_stock_at = models.BigIntegerField(null=True)
+    is_active = models.BooleanField(db_default=True)
+    version = models.BigIntegerField(db_default=1)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "product"
+        constraints = [
+            models.CheckConstraint(name="product_price", condition=Q(price__gte=0)),
+            models.CheckConstraint(name="product_stock", condition=Q(reserved__gte=0) & Q(on_hand__gte=F("reserved"))),
+        ]
+
+    def __str__(self) -> str:
+        return self.sku
+
+
+class Order(models.Model):
+    """An order; its lines stand in `order_line`, its past in `order_history`."""
+
+    id = models.UUIDField(primary_key=True)
+    workflow = models.CharField(max_length=16)
+    status = models.CharField(max_length=16)
+    version = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    total = models.DecimalField(max_digits=30, decimal_places=0)
+    customer_id = models.UUIDField(null=True)
+    note = models.CharField(max_length=2_000, null=True)
+    archived = models.BooleanField(db_default=False)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "orders"
+        constraints = [
+            models.CheckConstraint(name="orders_workflow", condition=_one_of("workflow", tuple(WORKFLOWS))),
+            models.CheckConstraint(name="orders_status", condition=_one_of("status", STATUSES)),
+            models.CheckConstraint(name="orders_version", condition=Q(version__gte=1)),
+            models.CheckConstraint(name="orders_total", condition=Q(total__gte=0)),
+        ]
+        indexes = [models.Index(name="orders_newest", fields=["created_at", "id"])]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class OrderLine(models.Model):
+    """Some pieces of one product in an order, at the price it had when they were added."""
+
+    pk = models.CompositePrimaryKey("order_id", "position")
+    order = models.ForeignKey(Order, models.PROTECT, related_name="lines", db_index=False)
+    position = models.IntegerField()
+    product = models.ForeignKey(Product, models.PROTECT, related_name="+", db_index=False)
+    sku = models.CharField(max_length=64)
+    name = models.CharField(max_length=200)
+    qty = models.BigIntegerField()
+    unit_price = models.BigIntegerField()
+
+    class Meta:
+        db_table = "order_line"
+        constraints = [
+            models.CheckConstraint(name="order_line_qty", condition=Q(qty__gt=0)),
+            models.CheckConstraint(name="order_line_price", condition=Q(unit_price__gte=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.qty} x {self.sku}"
+
+
+class OrderHistory(models.Model):
+    """One change of an order's status: who, by which command; `version` is the order's after it."""
+
+    pk = models.CompositePrimaryKey("order_id", "version")
+    order = models.ForeignKey(Order, models.PROTECT, related_name="history", db_index=False)
+    version = models.BigIntegerField()
+    from_status = models.CharField(max_length=16, null=True)
+    to_status = models.CharField(max_length=16)
+    changed_by = models.CharField(max_length=64)
+    command_id = models.UUIDField()
+    note = models.CharField(max_length=2_000, null=True)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "order_history"
+
+    def __str__(self) -> str:
+        return f"{self.from_status} to {self.to_status}"
+
+
+class Payment(models.Model):
+    """Money taken for an order. At most one captured payment an order: nobody pays twice."""
+
+    id = models.UUIDField(primary_key=True, default=uuids.uuid7)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="payments")
+    command_id = models.UUIDField()
+    method = models.CharField(max_length=16)
+    amount = models.DecimalField(max_digits=30, decimal_places=0)
+    tendered = models.DecimalField(max_digits=30, decimal_places=0, null=True)
+    currency = models.CharField(max_length=3)
+    reference = models.CharField(max_length=100, null=True)
+    status = models.CharField(max_length=16, db_default="captured")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payment"
+        constraints = [
+            models.CheckConstraint(name="payment_status", condition=_one_of("status", ("captured", "refunded"))),
+            models.CheckConstraint(name="payment_amount", condition=Q(amount__gte=0)),
+            models.UniqueConstraint(name="payment_once", fields=["order"], condition=Q(status="captured")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.amount}"
+
+
+class StockMovement(models.Model):
+    """One line of the stock ledger; for each product the lines add up to its stock."""
+
+    pk = models.CompositePrimaryKey("product_id", "id")
+    id = models.UUIDField(default=uuids.uuid7)
+    product = models.ForeignKey(Product, models.PROTECT, related_name="movements", db_index=False)
+    kind = models.CharField(max_length=16)
+    on_hand_delta = models.BigIntegerField()
+    reserved_delta = models.BigIntegerField()
+    order_id = models.UUIDField(null=True)
+    command_id = models.UUIDField()
+    reason = models.CharField(max_length=2_000, null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "stock_movement"
+        constraints = [
+            models.CheckConstraint(name="stock_movement_moves", condition=~Q(on_hand_delta=0) | ~Q(reserved_delta=0))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.on_hand_delta}"
+
+
+class Attempt(models.Model):
+    """Commands that a worker is executing right now, written on a connection of its own before the batch.
+
+    A row that outlives its batch's transaction says that the worker died, or was cut off, while it executed them.
+    The table is unlogged: a crash of PostgreSQL itself empties it, so it is never blamed on a command.
+    """
+
+    pk = models.CompositePrimaryKey("lane", "run")
+    lane = models.SmallIntegerField()
+    run = models.UUIDField()
+    seqs = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        db_table = "attempt"
+
+    def __str__(self) -> str:
+        return f"lane {self.lane}"

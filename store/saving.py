@@ -1,0 +1,225 @@
+"""Aggregates to rows: everything a batch changed, in bulk, one statement a table and one round trip a wave."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from uuid_utils.compat import uuid7
+
+from domain.orders import Order
+from domain.outcome import Applied
+from store import db
+from store.db import Statement
+from store.queue import Claimed
+
+_INSERT_ORDERS = """
+INSERT INTO orders (updated_at, id, workflow, status, version, currency, total, customer_id, note, archived, created_at)
+SELECT %s::timestamptz, * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::numeric[],
+                                      %s::uuid[], %s::text[], %s::bool[], %s::timestamptz[])
+"""
+_UPDATE_ORDERS = """
+UPDATE orders SET status = new.status, version = new.version, total = new.total, archived = new.archived,
+                  updated_at = %s
+FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::numeric[], %s::bool[])
+     AS new (id, status, version, total, archived)
+WHERE orders.id = new.id AND orders.version = new.version - 1
+"""
+_DELETE_LINES = """
+DELETE FROM order_line USING unnest(%s::uuid[], %s::int[]) AS kept (order_id, lines)
+WHERE order_line.order_id = kept.order_id AND order_line.position >= kept.lines
+"""
+_PUT_LINES = """
+INSERT INTO order_line (order_id, position, product_id, sku, name, qty, unit_price)
+SELECT * FROM unnest(%s::uuid[], %s::int[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
+ON CONFLICT (order_id, position) DO UPDATE SET
+    product_id = excluded.product_id, sku = excluded.sku, name = excluded.name,
+    qty = excluded.qty, unit_price = excluded.unit_price
+"""
+_INSERT_HISTORY = """
+INSERT INTO order_history (changed_at, order_id, version, from_status, to_status, changed_by, command_id, note)
+SELECT %s::timestamptz, * FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::uuid[],
+                                      %s::text[])
+"""
+_INSERT_PAYMENTS = """
+INSERT INTO payment (created_at, id, order_id, command_id, method, amount, tendered, currency, reference)
+SELECT %s::timestamptz, * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::numeric[], %s::numeric[],
+                                      %s::text[], %s::text[])
+"""
+_RETURN_PAYMENTS = "UPDATE payment SET status = 'refunded' WHERE order_id = ANY (%s::uuid[]) AND status = 'captured'"
+_UPDATE_PRODUCTS = """
+UPDATE product SET on_hand = new.on_hand, reserved = new.reserved
+FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS new (id, on_hand, reserved)
+WHERE product.id = new.id
+"""
+_INSERT_MOVEMENTS = """
+INSERT INTO stock_movement (created_at, id, product_id, kind, on_hand_delta, reserved_delta, order_id, command_id,
+                            reason)
+SELECT %s::timestamptz, * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::uuid[],
+                                      %s::uuid[], %s::text[])
+"""
+_FINISH_COMMANDS = """
+UPDATE command SET status = new.status, result = new.result::jsonb, error = new.error::jsonb,
+                   attempts = new.attempts, started_at = %s, finished_at = clock_timestamp()
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::int[])
+     AS new (id, status, result, error, attempts)
+WHERE command.id = new.id AND command.status = 'queued'
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """A yes, the command that got it, and the order as it was before."""
+
+    claimed: Claimed
+    applied: Applied
+    before: Order | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a command ended: its final status and its `result` or `error` as clients see them."""
+
+    claimed: Claimed
+    status: str
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
+def save_orders(effects: Sequence[Effect], now: datetime) -> None:
+    """Write the orders of one wave: each order changes at most once in it, so that no version is skipped."""
+    changed = [(effect, effect.applied.order) for effect in effects if effect.applied.order is not None]
+    statements = [*_orders(changed, now), *_lines(changed), *_history(changed, now), *_payments(changed, now)]
+    if statements:
+        db.execute_all(statements)
+
+
+def save_stock(effects: Sequence[Effect], now: datetime) -> None:
+    """Write the products as they end and every movement of the whole batch."""
+    products = {product.id: product for effect in effects for product in effect.applied.products}
+    if not products:
+        return
+    movements = [
+        (
+            uuid7(),
+            movement.product_id,
+            movement.kind,
+            movement.on_hand_delta,
+            movement.reserved_delta,
+            effect.claimed.order_id,
+            effect.claimed.id,
+            movement.reason,
+        )
+        for effect in effects
+        for movement in effect.applied.movements
+    ]
+    rows = [(product.id, product.on_hand, product.reserved) for product in products.values()]
+    db.execute_all(
+        [
+            Statement(_UPDATE_PRODUCTS, _columns(rows), touches=len(rows)),
+            Statement(_INSERT_MOVEMENTS, [now, *_columns(movements)], touches=len(movements)),
+        ]
+    )
+
+
+def finish(finished: Sequence[Finished], started_at: datetime) -> None:
+    """Write how each command ended; one that is no longer queued stops the whole transaction."""
+    rows = [
+        (
+            end.claimed.id,
+            end.status,
+            end.result and json.dumps(end.result),
+            end.error and json.dumps(end.error),
+            end.claimed.attempts + end.claimed.deaths + 1,
+        )
+        for end in finished
+    ]
+    db.execute_all([Statement(_FINISH_COMMANDS, [started_at, *_columns(rows)], touches=len(rows))])
+
+
+type _Changed = Sequence[tuple[Effect, Order]]
+
+
+def _orders(changed: _Changed, now: datetime) -> Iterator[Statement]:
+    created = [
+        (
+            order.id,
+            order.workflow,
+            order.status,
+            order.version,
+            order.currency,
+            order.total,
+            order.customer_id,
+            order.note,
+            order.archived,
+            order.created_at,
+        )
+        for effect, order in changed
+        if effect.before is None
+    ]
+    if created:
+        yield Statement(_INSERT_ORDERS, [now, *_columns(created)], touches=len(created))
+    updated = [
+        (order.id, order.status, order.version, order.total, order.archived)
+        for effect, order in changed
+        if effect.before is not None
+    ]
+    if updated:
+        yield Statement(_UPDATE_ORDERS, [now, *_columns(updated)], touches=len(updated))
+
+
+def _lines(changed: _Changed) -> Iterator[Statement]:
+    shortened: list[tuple[object, ...]] = []
+    put: list[tuple[object, ...]] = []
+    for effect, order in changed:
+        before = effect.before.lines if effect.before else ()
+        if order.lines is before:
+            continue
+        if len(order.lines) < len(before):
+            shortened.append((order.id, len(order.lines)))
+        put += [
+            (order.id, position, line.product_id, line.sku, line.name, line.qty, line.unit_price)
+            for position, line in enumerate(order.lines)
+            if position >= len(before) or before[position] != line
+        ]
+    if shortened:
+        yield Statement(_DELETE_LINES, _columns(shortened))
+    if put:
+        yield Statement(_PUT_LINES, _columns(put), touches=len(put))
+
+
+def _history(changed: _Changed, now: datetime) -> Iterator[Statement]:
+    rows = [
+        (order.id, order.version, change.source, change.target, effect.claimed.client, effect.claimed.id, change.note)
+        for effect, order in changed
+        if (change := effect.applied.status_change) is not None
+    ]
+    if rows:
+        yield Statement(_INSERT_HISTORY, [now, *_columns(rows)], touches=len(rows))
+
+
+def _payments(changed: _Changed, now: datetime) -> Iterator[Statement]:
+    taken = [
+        (
+            uuid7(),
+            order.id,
+            effect.claimed.id,
+            payment.method,
+            payment.amount,
+            payment.tendered,
+            order.currency,
+            payment.reference,
+        )
+        for effect, order in changed
+        if (payment := effect.applied.payment) is not None
+    ]
+    if taken:
+        yield Statement(_INSERT_PAYMENTS, [now, *_columns(taken)], touches=len(taken))
+    returned = [order.id for effect, order in changed if effect.applied.returns_payment]
+    if returned:
+        yield Statement(_RETURN_PAYMENTS, [returned], touches=len(returned))
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,1 @@
+"""Celery: tasks of a few lines that drain lanes, sweep, and ring."""

@@ -1,0 +1,78 @@
+"""The bell: tells the workers that a lane has work. Rung after the commit, off the caller's path, allowed to fail.
+
+A thread of its own publishes, so nobody who rings ever waits for the broker. Lanes that are rung while it is busy share
+one message in its next round, which is enough: a drain goes on to every free lane that has work.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+
+import structlog
+from celery import Celery
+from django.conf import settings
+from kombu import Producer
+
+from worker.app import app
+
+REST_FACTOR = 2.0
+"""After each round the ringer rests this many times as long as publishing took: bells never eat the processor."""
+REST_SECONDS_MAX = 0.5
+
+log = structlog.get_logger()
+
+
+class Bell:
+    """One a process; `ring` costs microseconds and never raises."""
+
+    def __init__(self, celery: Celery, transport_options: Mapping[str, object]) -> None:
+        self._celery = celery
+        self._transport_options = transport_options
+        self._rung: set[int] = set()
+        self._wake = threading.Event()
+        self._starting = threading.Lock()
+        self._ringer: threading.Thread | None = None
+        self._producer: Producer | None = None
+
+    def ring(self, lanes: Iterable[int]) -> None:
+        """Have a drain begin at one of these lanes soon; call it after the commit."""
+        self._rung.update(lanes)
+        if not self._rings():
+            with self._starting:
+                if not self._rings():
+                    self._ringer = threading.Thread(target=self._publish_for_ever, name="bell", daemon=True)
+                    self._ringer.start()
+        self._wake.set()
+
+    def _rings(self) -> bool:
+        # A forked child has the object but not the thread.
+        return self._ringer is not None and self._ringer.is_alive()
+
+    def _publish_for_ever(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            started = time.monotonic()
+            if self._rung:
+                lane = self._rung.pop()
+                self._rung.clear()
+                self._publish(lane)
+            time.sleep(min((time.monotonic() - started) * REST_FACTOR, REST_SECONDS_MAX))
+
+    def _publish(self, lane: int) -> None:
+        try:
+            if self._producer is None:
+                connection = self._celery.connection_for_write(transport_options=dict(self._transport_options))
+                self._producer = self._celery.amqp.Producer(connection, auto_declare=False)
+            self._celery.send_task("drain", [lane], producer=self._producer)
+        except Exception as error:  # whatever a broker can do to us, the sweeper rings again
+            log.warning("bell.lost", lane=lane, cause=str(error))
+            self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None and producer.connection is not None:
+            producer.connection.close()
+
+
+bell = Bell(app, settings.BELL_TRANSPORT_OPTIONS)

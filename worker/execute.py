@@ -1,0 +1,167 @@
+"""One batch: claim, decide, save, in one transaction: effects, results and history commit together or not at all."""
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import transaction
+from uuid_utils.compat import uuid7
+
+from domain import fields, registry, result
+from domain.decision import decide
+from domain.outcome import Applied, Outcome, Refused
+from domain.registry import Command
+from domain.world import World
+from store import attempts, loading, queue, saving
+from store.queue import Claimed
+from store.saving import Effect, Finished
+
+DEATHS_MAX = 3
+"""A command that kills its worker this often while nothing else is in hand is not tried again."""
+
+log = structlog.get_logger()
+
+
+class BatchFailed(Exception):  # noqa: N818 - past tense, like an event
+    """A batch that could not be executed; nothing has happened. `claimed` are its commands, the cause is chained."""
+
+    def __init__(self, claimed: list[Claimed]) -> None:
+        super().__init__(f"a batch of {len(claimed)} commands failed")
+        self.claimed = claimed
+
+
+def execute_batch(first_lane: int, batch_max: int) -> int | None:
+    """Execute up to `batch_max` ready commands of free lanes: how many ended, None when no free lane has any.
+
+    Raises BatchFailed from whatever went wrong.
+    """
+    run = uuid7()
+    claimed: list[Claimed] = []
+    try:
+        with transaction.atomic(durable=True):
+            lanes = queue.lock_ready_lanes(first_lane, batch_max)
+            if not lanes:
+                return None
+            claimed = queue.claim(lanes, batch_max)
+            if claimed:
+                attempts.begin(run, claimed)
+                _execute(claimed)
+                attempts.end(run, claimed)
+    except Exception as error:
+        if not _took_too_long(error):
+            attempts.forgive(run)
+        raise BatchFailed(claimed) from error
+    return len(claimed)
+
+
+def fail(command: Claimed, error: BaseException | None) -> None:
+    """End a command as failed that cannot be executed even alone, unless it has ended meanwhile."""
+    with transaction.atomic(durable=True):
+        queue.lock_lanes([command.lane])
+        if queue.is_queued(command.id):
+            saving.finish([_failed(command, "internal-error", error)], command.now)
+
+
+def _took_too_long(error: Exception) -> bool:
+    """Whether Celery's or PostgreSQL's time limit ended the batch: its mark stays, as if its worker had died."""
+    idle = isinstance(error.__cause__, psycopg.errors.IdleInTransactionSessionTimeout)
+    return idle or isinstance(error, SoftTimeLimitExceeded)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A batch while it is being decided."""
+
+    now: datetime
+    world: World
+    finished: list[Finished] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+
+
+def _execute(claimed: list[Claimed]) -> None:
+    now = _now(claimed)
+    poisoned = [command for command in claimed if command.deaths_alone >= DEATHS_MAX]
+    finished = [_failed(command, "poisoned") for command in poisoned]
+    commands: dict[uuid.UUID, Command] = {}
+    for row in claimed:
+        if row.deaths_alone >= DEATHS_MAX:
+            continue
+        try:
+            commands[row.id] = _command(row)
+        except Exception as error:
+            finished.append(_failed(row, "internal-error", error))
+    batch = _Batch(now, loading.load(list(commands.values())), finished)
+    for wave in _waves([row for row in claimed if row.id in commands]):
+        effects = [effect for row in wave if (effect := _decide(row, commands[row.id], batch))]
+        saving.save_orders(effects, now)
+        batch.effects += effects
+    saving.save_stock(batch.effects, now)
+    saving.finish(batch.finished, now)
+
+
+def _command(row: Claimed) -> Command:
+    kind = registry.find(row.type)
+    if kind is None:
+        raise LookupError(f"no command type {row.type}")
+    return Command(
+        id=row.id,
+        type=row.type,
+        order_id=row.order_id,
+        action=fields.parse(kind.payload, row.payload, "/payload"),
+        expected_version=row.expected_version,
+        expires_at=row.expires_at,
+        role=row.role,
+    )
+
+
+def _waves(claimed: Iterable[Claimed]) -> Iterable[list[Claimed]]:
+    """The first command of every order, then the second of each, and so on: each version of an order is saved."""
+    waves: list[list[Claimed]] = []
+    seen: dict[uuid.UUID | None, int] = {}
+    for row in claimed:
+        turn = seen.get(row.order_id, 0) if row.order_id else 0
+        seen[row.order_id] = turn + 1
+        if turn == len(waves):
+            waves.append([])
+        waves[turn].append(row)
+    return waves
+
+
+def _decide(row: Claimed, command: Command, batch: _Batch) -> Effect | None:
+    before = batch.world.orders.get(row.order_id) if row.order_id else None
+    try:
+        outcome = decide(command, batch.world, batch.now)
+    except Exception as error:
+        batch.finished.append(_failed(row, "internal-error", error))
+        return None
+    batch.finished.append(_finished(row, outcome))
+    if isinstance(outcome, Refused):
+        return None
+    batch.world.apply(outcome)
+    return Effect(claimed=row, applied=outcome, before=before)
+
+
+def _finished(row: Claimed, outcome: Outcome) -> Finished:
+    if isinstance(outcome, Applied):
+        return Finished(claimed=row, status="succeeded", result=result.of_applied(outcome))
+    status = "expired" if outcome.code == "expired" else "failed"
+    return Finished(claimed=row, status=status, error=result.of_refused(outcome))
+
+
+_EXPLANATIONS: dict[str, Callable[[Claimed], str]] = {
+    "poisoned": lambda row: f"{row.deaths} workers died while executing the command; it is not tried again by itself.",
+    "internal-error": lambda _row: "Something unexpected happened; nothing was changed. The log has the details.",
+}
+
+
+def _failed(row: Claimed, code: str, error: BaseException | None = None) -> Finished:
+    log.error("command.failed", command_id=str(row.id), type=row.type, code=code, lane=row.lane, exc_info=error)
+    return Finished(claimed=row, status="failed", error=result.of_refused(Refused(code, _EXPLANATIONS[code](row))))
+
+
+def _now(claimed: list[Claimed]) -> datetime:
+    return claimed[0].now

@@ -1,0 +1,23 @@
+"""The Celery tasks: a name, a queue and one call each."""
+
+from dataclasses import asdict
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+
+from worker import drain as draining
+from worker import sweep as sweeping
+from worker.bell import bell
+
+
+@shared_task(name="drain")
+def drain(lane: int) -> dict[str, Any]:
+    """Execute what waits, `lane` first; ring for another drain when there is more than one should take."""
+    return asdict(draining.drain(lane, settings.BATCH_MAX, bell.ring))
+
+
+@shared_task(name="sweep", ignore_result=True)
+def sweep() -> None:
+    """Make ready what has become due, end what has expired, ring for what still waits."""
+    bell.ring(sweeping.sweep())
