@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """The server did not answer as HTTP, or closed the connection twice in a row."""
 
 
@@ -73,7 +73,7 @@ class Connection:
     def _transmit(self) -> None:
         self._attempts += 1
         if self._attempts > 2:
-            raise Broken(f"port {self._port} closed the connection twice without an answer")
+            raise BrokenError(f"port {self._port} closed the connection twice without an answer")
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=10)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -92,7 +92,7 @@ def parse(received: bytes) -> Response | None:
     if end < 0:
         return None
     if not received.startswith(b"HTTP/1."):
-        raise Broken(f"not HTTP: {received[:40]!r}")
+        raise BrokenError(f"not HTTP: {received[:40]!r}")
     head = received[:end]
     status = int(head[9:12])
     if _value(head, b"transfer-encoding").lower() == b"chunked":

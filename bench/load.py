@@ -16,8 +16,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from bench.figures import percentile
 from bench.connection import Connection, Response
+from bench.figures import percentile
 
 # How a client asks for its outcome: soon at first, then more politely. The same for every design.
 POLL_FIRST_SECONDS = 0.002
@@ -128,9 +128,7 @@ class Run:
         if isinstance(step, bytes):
             connection.send(step, client)
         else:
-            heapq.heappush(
-                self._pauses, (time.perf_counter() + step, next(self._tickets), client, connection)
-            )
+            heapq.heappush(self._pauses, (time.perf_counter() + step, next(self._tickets), client, connection))
 
     def _wait(self, deadline: float) -> None:
         """Sleep until the next answer or the end of the next pause, and serve whatever is due."""

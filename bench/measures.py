@@ -1,6 +1,6 @@
 """The measurements. Each takes a fresh database, warms up, measures several times and takes the median.
 
-Each one also checks that what was counted really happened, exactly once: a fast wrong answer raises Wrong.
+Each one also checks that what was counted really happened, exactly once: a fast wrong answer raises WrongError.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _DRAIN_SECONDS_MAX = 120.0
 _numbers = itertools.count(1)
 
 
-class Wrong(Exception):
+class WrongError(Exception):
     """What was measured did not do what it should have done."""
 
 
@@ -104,7 +104,7 @@ def _drain(site: Site, connection: psycopg.Connection[Any], design: Design, coun
     design.ring(site)
     while design.is_busy(connection):
         if time.perf_counter() - began > _DRAIN_SECONDS_MAX:
-            raise Wrong(f"{design.name}: commands still wait after {_DRAIN_SECONDS_MAX:.0f} s")
+            raise WrongError(f"{design.name}: commands still wait after {_DRAIN_SECONDS_MAX:.0f} s")
         time.sleep(_WATCH_SECONDS)
     return count / (time.perf_counter() - began)
 
@@ -118,7 +118,7 @@ def settle(connection: psycopg.Connection[Any]) -> None:
 @contextmanager
 def _web(site: Site, design: Design) -> Iterator[int]:
     port = processes.free_port()
-    with processes.running(f"{site.name}-web", design.web(port), site.env | {"PORT": str(port)}, site.logs) as log:
+    with processes.running(f"{site.name}-web", design.web(port), site.env, site.logs) as log:
         processes.wait_for_port(port, log)
         yield port
 
@@ -151,26 +151,24 @@ def _batch_body(pays: Sequence[tuple[str, str]]) -> str:
 
 
 def _plan(site: Site, port: int, bodies: list[tuple[str, str]], connections: int) -> Plan:
-    return Plan(
-        port=port, authorization=site.authorization, path=COMMANDS_PATH, bodies=bodies, connections=connections
-    )
+    return Plan(port=port, authorization=site.authorization, path=COMMANDS_PATH, bodies=bodies, connections=connections)
 
 
 def _expect(outcome: Outcome, count: int, answers: set[str]) -> None:
     if outcome.completed != count or set(outcome.answers) != answers:
-        raise Wrong(f"{outcome.completed} of {count} answered, as {outcome.answers}, not all {answers}")
+        raise WrongError(f"{outcome.completed} of {count} answered, as {outcome.answers}, not all {answers}")
 
 
 def _expect_stored(design: Design, connection: psycopg.Connection[Any], count: int) -> None:
     stored = design.count_commands(connection)
     if stored != count:
-        raise Wrong(f"{design.name}: {stored} commands stored, not {count}")
+        raise WrongError(f"{design.name}: {stored} commands stored, not {count}")
 
 
 def check(design: Design, connection: psycopg.Connection[Any]) -> None:
     wrong = design.count_wrong(connection)
     if wrong:
-        raise Wrong(f"{design.name}: {wrong} commands, orders or products are not as they should be")
+        raise WrongError(f"{design.name}: {wrong} commands, orders or products are not as they should be")
 
 
 def _median(outcomes: Sequence[Outcome]) -> Outcome:

@@ -73,9 +73,7 @@ class Orderly:
         """Rows as the inbox leaves them."""
         self.queue_pays_in(connection, orders, [lane_number(order, LANES) for order in orders])
 
-    def queue_pays_in(
-        self, connection: psycopg.Connection[Any], orders: Sequence[str], lanes: Sequence[int]
-    ) -> None:
+    def queue_pays_in(self, connection: psycopg.Connection[Any], orders: Sequence[str], lanes: Sequence[int]) -> None:
         """The same in lanes of the caller's choice, for a client that knows where to look."""
         client = connection.execute("SELECT min(id) FROM client").fetchone()
         assert client is not None
@@ -97,7 +95,9 @@ class Orderly:
 
     def is_busy(self, connection: psycopg.Connection[Any]) -> bool:
         """Whether a command still waits."""
-        row = connection.execute("SELECT EXISTS (SELECT FROM command WHERE status = 'queued' AND NOT parked)").fetchone()
+        row = connection.execute(
+            "SELECT EXISTS (SELECT FROM command WHERE status = 'queued' AND NOT parked)"
+        ).fetchone()
         return row == (True,)
 
     def count_commands(self, connection: psycopg.Connection[Any]) -> int:

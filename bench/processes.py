@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 15.0
 
 
-class ProcessFailed(Exception):
+class ProcessError(Exception):
     """A child ended, or did not answer, when it was needed; the text ends with what it wrote last."""
 
 
@@ -31,7 +31,7 @@ def running(name: str, argv: Sequence[str], env: Mapping[str, str], logs: Path) 
     try:
         yield log
         if child.poll() is not None:
-            raise ProcessFailed(f"{name} ended with {child.returncode}: {tail(log)}")
+            raise ProcessError(f"{name} ended with {child.returncode}: {tail(log)}")
     finally:
         _stop(child)
 
@@ -42,7 +42,7 @@ def run(argv: Sequence[str], env: Mapping[str, str], given: str = "") -> str:
         argv, env=dict(env), cwd=PROJECT, input=given, capture_output=True, text=True, check=False, timeout=300
     )
     if done.returncode:
-        raise ProcessFailed(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
+        raise ProcessError(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.stdout
 
 
@@ -57,7 +57,7 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise ProcessFailed("no free port below 32768")
+    raise ProcessError("no free port below 32768")
 
 
 def wait_for_port(port: int, log: Path, seconds_max: float = 30.0) -> None:
@@ -72,7 +72,7 @@ def wait_for_port(port: int, log: Path, seconds_max: float = 30.0) -> None:
             if probe.recv(16).startswith(b"HTTP/"):
                 return
         time.sleep(0.05)
-    raise ProcessFailed(f"nothing answered on port {port}: {tail(log)}")
+    raise ProcessError(f"nothing answered on port {port}: {tail(log)}")
 
 
 def tail(log: Path) -> str:

@@ -37,6 +37,11 @@ class Backlog:
             self._waiting += commands
             return True
 
+    def forget(self) -> None:
+        """Count anew at the next question."""
+        with self._lock:
+            self._counted_at = float("-inf")
+
 
 @dataclass(frozen=True, slots=True)
 class State:

@@ -90,6 +90,12 @@ def name_of(client_id: int) -> str:
     return _names[client_id]
 
 
+def forget() -> None:
+    """Forget what has been looked up: the tables were exchanged underneath."""
+    _remembered.clear()
+    _names.clear()
+
+
 def _remember(prefix: str) -> _Key | None:
     now = time.monotonic()
     until, key = _remembered.get(prefix, (0.0, None))

@@ -21,6 +21,10 @@ class Ordinary:
 
     name = "ordinary"
 
+    def __init__(self, *, keeps_connections: bool = True) -> None:
+        """Without `keeps_connections` Celery closes the database connection around each task, as it does unasked."""
+        self._keeps_connections = keeps_connections
+
     def migrate(self, site: Site) -> None:
         """Create the tables."""
         command = ("-m", "django", "migrate", "--run-syncdb", "-v", "0", "--settings", "bench.ordinary.settings")
@@ -109,8 +113,9 @@ class Ordinary:
 
     def worker(self) -> list[str]:
         """Two processes on two cores: four were no faster here, and slower beside a web process."""
+        app = "bench.ordinary.tuned" if self._keeps_connections else "bench.ordinary.celery"
         return processes.python(
-            "-m", "celery", "-A", "bench.ordinary.celery", "worker", "-Q", "ordinary", "-c", "2", "-l", "warning",
+            "-m", "celery", "-A", app, "worker", "-Q", "ordinary", "-c", "2", "-l", "warning",
             "--without-gossip", "--without-mingle",
         )  # fmt: skip
 

@@ -7,14 +7,14 @@ from celery import shared_task
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from bench.ordinary.models import Command, Movement, Order, Payment, Product, StatusChange
+from bench.ordinary.models import Command, Line, Movement, Order, Payment, Product, StatusChange
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True, max_retries=5)
 def pay(command_id: str) -> str:
     """Execute the command once, however often the message arrives; its final status."""
     with transaction.atomic():
-        command = Command.objects.select_for_update().get(id=command_id)
+        command = Command.objects.select_for_update(of=("self",)).select_related("client").get(id=command_id)
         if command.status != "queued":
             return command.status
         order = Order.objects.select_for_update().filter(id=command.order_id).first()
@@ -33,7 +33,7 @@ def _apply(command: Command, order: Order | None) -> dict[str, Any] | None:
     if order.status != "draft":
         return {"code": "invalid-transition"}
     wanted: dict[Any, int] = {}
-    for line in order.lines.all():
+    for line in Line.objects.filter(order=order):
         wanted[line.product_id] = wanted.get(line.product_id, 0) + line.qty
     if not wanted:
         return {"code": "order-empty"}
@@ -55,15 +55,13 @@ def _save(
         product.on_hand -= wanted[product.id]
         product.save(update_fields=["on_hand"])
     Movement.objects.bulk_create(
-        Movement(
-            product=product, order=order, command=command, kind="debit", on_hand_delta=-wanted[product.id]
-        )
+        Movement(product=product, order=order, command=command, kind="debit", on_hand_delta=-wanted[product.id])
         for product in products
     )
     method = command.payload["method"]
     Payment.objects.create(order=order, command=command, method=method, amount=order.total, tendered=tendered)
     StatusChange.objects.create(
-        order=order, command=command, from_status="draft", to_status="paid", changed_by=str(command.client_id)
+        order=order, command=command, from_status="draft", to_status="paid", changed_by=command.client.name
     )
     order.status = "paid"
     order.version += 1

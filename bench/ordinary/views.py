@@ -34,7 +34,7 @@ class Commands(APIView):
                     idempotency_key=key,
                     type=submission.validated_data["type"],
                     order_id=submission.validated_data["order_id"],
-                    payload=request.data["payload"],
+                    payload=submission.initial_data["payload"],
                 )
                 transaction.on_commit(partial(pay.delay, str(command.id)))
         except IntegrityError:

@@ -6,7 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.ordinary.settings")
 
-from bench.ordinary.celery import app as celery_app  # noqa: E402 - the settings are named first
+from bench.ordinary.celery import app as celery_app
 
 celery_app.set_default()
 application = get_wsgi_application()

@@ -1,0 +1,104 @@
+"""`python -m bench`: measure Orderly beside pgbench and the ordinary design, in one run on servers of its own.
+
+Progress goes to standard error; a table and, as the last line, one JSON object go to standard output. The exit status
+says whether everything could be measured and did what it should, not whether a bar was reached.
+"""
+
+import argparse
+import datetime
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import report
+from bench.measures import WrongError
+from bench.processes import PROJECT, ProcessError
+from bench.stage import Stage
+from bench.suite import MEASURES, QUICK, Measured, Sizes
+from config import embedded
+
+FOLDER = PROJECT / ".data" / "bench"
+RESULTS = PROJECT / "bench-results.json"
+
+
+def main() -> int:
+    """Measure what was asked for; 0 when all of it was measured."""
+    options = _options()
+    began = time.monotonic()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix="servers-", dir=FOLDER))
+    try:
+        servers = embedded.start(temporary)
+        try:
+            stage = Stage(
+                database_url=servers.database_url,
+                broker_url=servers.broker_url,
+                redis_url=servers.redis_url,
+                folder=FOLDER,
+            )
+            facts = report.machine(stage.server_version())
+            measured, failures = _measure(stage, options.only, QUICK if options.quick else Sizes())
+        finally:
+            servers.stop()
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    facts["seconds"] = round(time.monotonic() - began)
+    _publish(measured, failures, facts | {"quick": options.quick})
+    return 1 if failures else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Orderly beside other designs.")
+    parser.add_argument("--quick", action="store_true", help="one short round of each, for a first impression")
+    parser.add_argument("--only", type=_names, default=list(MEASURES), help=f"some of {','.join(MEASURES)}")
+    return parser.parse_args()
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in MEASURES]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown) or 'nothing'} is not among {', '.join(MEASURES)}")
+    return names
+
+
+def _measure(stage: Stage, names: Sequence[str], sizes: Sizes) -> tuple[Measured, list[str]]:
+    measured = Measured(figures={})
+    failures = []
+    for number, name in enumerate(names, start=1):
+        began = time.monotonic()
+        _say(f"[{number}/{len(names)}] {name} ...")
+        try:
+            found = MEASURES[name](stage, sizes)
+        except (WrongError, ProcessError) as error:
+            failures.append(f"{name}: {error}")
+            _say(f"    failed: {error}")
+            continue
+        measured.figures.update(found.figures)
+        measured.extra.update(found.extra)
+        shown = ", ".join(f"{key} {value:,.1f}" for key, value in found.figures.items())
+        _say(f"    {shown}  ({time.monotonic() - began:.0f} s)")
+    return measured, failures
+
+
+def _publish(measured: Measured, failures: Sequence[str], facts: dict[str, object]) -> None:
+    figures = report.keyed(measured.figures)
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    results = {"measured_at": at, "machine": facts, "figures": figures, "extra": measured.extra, "failures": failures}
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    print(report.table(measured.figures, measured.extra))
+    for failure in failures:
+        print(f"FAILED {failure}")
+    print(json.dumps(figures))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

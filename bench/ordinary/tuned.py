@@ -1,0 +1,19 @@
+"""The same application with its database connections kept between tasks.
+
+Celery closes the connection around every task, whatever CONN_MAX_AGE says. Not every competent developer knows that;
+the ordinary design is measured with the remedy, about twice as fast, and once without it for information.
+"""
+
+from celery.fixups import django as fixup
+from django.db import close_old_connections
+
+from bench.ordinary.celery import app
+
+__all__ = ["app"]
+
+
+def _keep_connections(_fixup: object, **_signal: object) -> None:
+    close_old_connections()
+
+
+fixup.DjangoWorkerFixup.close_database = _keep_connections

@@ -1,0 +1,129 @@
+"""The report: a table of figures against their bars for people, one JSON object for programs."""
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+KEYS = (
+    "worker",
+    "pgbench",
+    "ordinary_worker",
+    "accept",
+    "accept_p99_ms",
+    "ordinary_accept",
+    "whole",
+    "ordinary_whole",
+    "idle_p50_ms",
+    "idle_p99_ms",
+    "hot",
+    "batch",
+)
+"""The figures: per second, or milliseconds where the name says so."""
+
+type Figures = Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """What a figure must reach: `times` another figure, or `limit`; at most it where less is better."""
+
+    label: str
+    figure: str
+    than: str | None = None
+    limit: float
+    at_most: bool = False
+
+    def reached(self, figures: Figures) -> tuple[float, bool] | None:
+        """The ratio or the figure itself, and whether it reaches the bar; None when it was not measured."""
+        value = figures.get(self.figure)
+        other = 1.0 if self.than is None else figures.get(self.than)
+        if value is None or not other:
+            return None
+        ratio = value / other
+        return ratio, (ratio <= self.limit if self.at_most else ratio >= self.limit)
+
+
+BARS = (
+    Bar(label="worker / pgbench", figure="worker", than="pgbench", limit=1.5),
+    Bar(label="worker / ordinary worker", figure="worker", than="ordinary_worker", limit=30),
+    Bar(label="accept / ordinary accept", figure="accept", than="ordinary_accept", limit=4),
+    Bar(label="accept p99, ms", figure="accept_p99_ms", limit=50, at_most=True),
+    Bar(label="whole / ordinary whole", figure="whole", than="ordinary_whole", limit=10),
+    Bar(label="idle p50, ms", figure="idle_p50_ms", limit=15, at_most=True),
+    Bar(label="idle p99, ms", figure="idle_p99_ms", limit=60, at_most=True),
+    Bar(label="hot / worker", figure="hot", than="worker", limit=0.6),
+    Bar(label="batch, per second", figure="batch", limit=4_000),
+)
+
+_LABELS = {
+    "worker": "worker, queued pay commands of 3 lines, 2 processes",
+    "pgbench": "pgbench, the same SQL, 1 transaction a command, best of 1, 2, 4 connections",
+    "ordinary_worker": "ordinary worker, 1 task a command, 2 processes",
+    "accept": "accept, 1 web process, 16 connections",
+    "accept_p99_ms": "accept, p99",
+    "ordinary_accept": "ordinary accept, 1 web process, 16 connections",
+    "whole": "the whole way, closed loop, 32 clients",
+    "ordinary_whole": "ordinary whole way, the same 32 clients",
+    "idle_p50_ms": "idle, POST to final, p50",
+    "idle_p99_ms": "idle, POST to final, p99",
+    "hot": "worker, one product in every order",
+    "batch": "batch upload, 1,000 entries, 2 clients",
+}
+
+
+def keyed(figures: Figures) -> dict[str, float | None]:
+    """The figures under exactly `KEYS`, rounded; null where one was not measured."""
+    found = {key: figures.get(key) for key in KEYS}
+    return {key: value if value is None else round(value, 1 if value >= 10 else 2) for key, value in found.items()}
+
+
+def table(figures: Figures, extra: Figures) -> str:
+    """Figures first, then each bar with pass or short."""
+    lines = ["", f"{'figure':<78}{'':>12}"]
+    for key in KEYS:
+        unit = "ms" if key.endswith("_ms") else "/s"
+        lines.append(f"{_LABELS[key]:<78}{_number(figures.get(key)):>12} {unit}")
+    lines += [f"  {label:<76}{_number(value):>12}" for label, value in extra.items()]
+    lines += ["", f"{'bar':<40}{'measured':>12}{'wanted':>14}"]
+    for bar in BARS:
+        reached = bar.reached(figures)
+        measured, verdict = ("-", "not measured") if reached is None else (_number(reached[0]), _verdict(reached[1]))
+        wanted = f"{'<=' if bar.at_most else '>='} {bar.limit:,g}"
+        lines.append(f"{bar.label:<40}{measured:>12}{wanted:>14}  {verdict}")
+    return "\n".join([*lines, ""])
+
+
+def machine(server_version: str) -> dict[str, object]:
+    """Facts without which a figure means nothing."""
+    packages = ("django", "djangorestframework", "celery", "psycopg", "redis", "granian", "gunicorn")
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "postgresql": server_version,
+        "load_before": os.getloadavg()[0],
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
+
+
+def _verdict(is_reached: bool) -> str:
+    return "pass" if is_reached else "SHORT"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

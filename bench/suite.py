@@ -1,0 +1,132 @@
+"""The suite: which measurements there are, how large each one is, and which figures it gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench import measures, pgbench
+from bench.orderly import Orderly
+from bench.ordinary.design import Ordinary
+from bench.stage import Stage
+
+ORDERLY = Orderly()
+ORDINARY = Ordinary()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How many commands each round of a measurement takes, and how many rounds; the median of them counts."""
+
+    worker: int = 12_000
+    pgbench: int = 6_000
+    ordinary_worker: int = 600
+    accept: int = 6_000
+    ordinary_accept: int = 1_000
+    batches: int = 20
+    whole: int = 4_000
+    ordinary_whole: int = 600
+    idle: int = 200
+    rounds: int = 3
+
+
+QUICK = Sizes(
+    worker=6_000,
+    pgbench=2_000,
+    ordinary_worker=200,
+    accept=1_500,
+    ordinary_accept=400,
+    batches=6,
+    whole=1_000,
+    ordinary_whole=200,
+    idle=60,
+    rounds=1,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Figures under the report's keys, and others that explain them."""
+
+    figures: dict[str, float]
+    extra: dict[str, float] = field(default_factory=dict)
+
+
+type Measure = Callable[[Stage, Sizes], Measured]
+
+
+def _worker(stage: Stage, sizes: Sizes) -> Measured:
+    rate = measures.worker_rate(stage, ORDERLY, commands=sizes.worker, rounds=sizes.rounds)
+    return Measured(figures={"worker": rate})
+
+
+def _pgbench(stage: Stage, sizes: Sizes) -> Measured:
+    rates = pgbench.rates(stage, commands=sizes.pgbench)
+    extra = {f"pgbench, {connections} connections, /s": rate for connections, rate in rates.items()}
+    return Measured(figures={"pgbench": max(rates.values())}, extra=extra)
+
+
+def _hot(stage: Stage, sizes: Sizes) -> Measured:
+    rate = measures.worker_rate(stage, ORDERLY, commands=sizes.worker, rounds=sizes.rounds, hot=True)
+    return Measured(figures={"hot": rate})
+
+
+def _ordinary_worker(stage: Stage, sizes: Sizes) -> Measured:
+    rate = measures.worker_rate(stage, ORDINARY, commands=sizes.ordinary_worker, rounds=sizes.rounds)
+    untuned = measures.worker_rate(
+        stage, Ordinary(keeps_connections=False), commands=sizes.ordinary_worker // 2, rounds=1
+    )
+    return Measured(
+        figures={"ordinary_worker": rate},
+        extra={"ordinary worker, if Celery may close its connection around each task, /s": untuned},
+    )
+
+
+def _accept(stage: Stage, sizes: Sizes) -> Measured:
+    outcome = measures.accept(stage, ORDERLY, commands=sizes.accept, rounds=sizes.rounds)
+    return Measured(
+        figures={"accept": outcome.rate, "accept_p99_ms": outcome.p99_ms},
+        extra={"accept, p50, ms": outcome.p50_ms},
+    )
+
+
+def _ordinary_accept(stage: Stage, sizes: Sizes) -> Measured:
+    outcome = measures.accept(stage, ORDINARY, commands=sizes.ordinary_accept, rounds=sizes.rounds)
+    extra = {"ordinary accept, p50, ms": outcome.p50_ms, "ordinary accept, p99, ms": outcome.p99_ms}
+    return Measured(figures={"ordinary_accept": outcome.rate}, extra=extra)
+
+
+def _batch(stage: Stage, sizes: Sizes) -> Measured:
+    return Measured(figures={"batch": measures.batch(stage, ORDERLY, batches=sizes.batches, rounds=sizes.rounds)})
+
+
+def _whole(stage: Stage, sizes: Sizes) -> Measured:
+    outcome = measures.whole(stage, ORDERLY, commands=sizes.whole, rounds=sizes.rounds)
+    extra = {"the whole way, p50, ms": outcome.p50_ms, "the whole way, p99, ms": outcome.p99_ms}
+    return Measured(figures={"whole": outcome.rate}, extra=extra)
+
+
+def _ordinary_whole(stage: Stage, sizes: Sizes) -> Measured:
+    outcome = measures.whole(stage, ORDINARY, commands=sizes.ordinary_whole, rounds=sizes.rounds)
+    extra = {"ordinary whole way, p50, ms": outcome.p50_ms, "ordinary whole way, p99, ms": outcome.p99_ms}
+    return Measured(figures={"ordinary_whole": outcome.rate}, extra=extra)
+
+
+def _idle(stage: Stage, sizes: Sizes) -> Measured:
+    outcome = measures.idle(stage, ORDERLY, commands=sizes.idle, rounds=sizes.rounds)
+    ordinary = measures.idle(stage, ORDINARY, commands=sizes.idle, rounds=1)
+    extra = {"ordinary idle, p50, ms": ordinary.p50_ms, "ordinary idle, p99, ms": ordinary.p99_ms}
+    return Measured(figures={"idle_p50_ms": outcome.p50_ms, "idle_p99_ms": outcome.p99_ms}, extra=extra)
+
+
+# What is divided by each other stands side by side, so that a machine that slows down slows both.
+MEASURES: dict[str, Measure] = {
+    "pgbench": _pgbench,
+    "worker": _worker,
+    "hot": _hot,
+    "ordinary_worker": _ordinary_worker,
+    "accept": _accept,
+    "ordinary_accept": _ordinary_accept,
+    "batch": _batch,
+    "whole": _whole,
+    "ordinary_whole": _ordinary_whole,
+    "idle": _idle,
+}

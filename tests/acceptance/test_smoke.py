@@ -1,0 +1,12 @@
+"""An order from creation to payment and back, over HTTP."""
+
+from tests.till import Till
+
+
+def test_pays_an_order_and_takes_its_stock(pos: Till, manager: Till) -> None:
+    tea = manager.product("TEA", price="9.99", stock=10)
+    created = pos.run("order.create", {"items": [{"sku": "TEA", "qty": 3}]})
+    paid = pos.run("order.pay", {"method": "cash", "tendered": "30.00"}, order_id=created["order_id"])
+    assert paid["status"] == "succeeded"
+    assert paid["result"]["payment"] == {"method": "cash", "amount": "29.97", "tendered": "30.00", "change": "0.03"}
+    assert manager.get(f"/products/{tea['id']}").body["on_hand"] == 7
