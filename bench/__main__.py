@@ -6,20 +6,21 @@ says whether everything could be measured and did what it should, not whether a 
 
 import argparse
 import datetime
+import fcntl
 import json
-import shutil
+import signal
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from bench import report
 from bench.measures import WrongError
-from bench.processes import PROJECT, ProcessError
+from bench.processes import ProcessError
 from bench.stage import Stage
 from bench.suite import MEASURES, QUICK, Measured, Sizes
 from config import embedded
+from config.processes import PROJECT
 
 FOLDER = PROJECT / ".data" / "bench"
 RESULTS = PROJECT / "bench-results.json"
@@ -28,27 +29,33 @@ RESULTS = PROJECT / "bench-results.json"
 def main() -> int:
     """Measure what was asked for; 0 when all of it was measured."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     began = time.monotonic()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix="servers-", dir=FOLDER))
-    try:
-        servers = embedded.start(temporary)
-        try:
-            stage = Stage(
-                database_url=servers.database_url,
-                broker_url=servers.broker_url,
-                redis_url=servers.redis_url,
-                folder=FOLDER,
-            )
-            facts = report.machine(stage.server_version())
-            measured, failures = _measure(stage, options.only, QUICK if options.quick else Sizes())
-        finally:
-            servers.stop()
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with _servers() as servers:
+        stage = Stage(servers, embedded.postgres_binaries(), FOLDER)
+        facts = report.machine(stage.server_version())
+        measured, failures = _measure(stage, options.only, QUICK if options.quick else Sizes())
     facts["seconds"] = round(time.monotonic() - began)
-    _publish(measured, failures, facts | {"quick": options.quick})
+    publish(measured, failures, facts | {"quick": options.quick})
     return 1 if failures else 0
+
+
+@contextmanager
+def _servers() -> Iterator[embedded.Servers]:
+    """Servers on an empty folder of their own, gone again afterwards; what a killed run left behind goes first."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    folder = FOLDER / "servers"
+    with (FOLDER / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another benchmark is running; two would measure each other")
+        if folder.exists():
+            embedded.remove(folder)
+        try:
+            yield embedded.start(folder)
+        finally:
+            embedded.remove(folder)
 
 
 def _options() -> argparse.Namespace:
@@ -85,7 +92,8 @@ def _measure(stage: Stage, names: Sequence[str], sizes: Sizes) -> tuple[Measured
     return measured, failures
 
 
-def _publish(measured: Measured, failures: Sequence[str], facts: dict[str, object]) -> None:
+def publish(measured: Measured, failures: Sequence[str], facts: dict[str, object]) -> None:
+    """Print the table, then the object, and write both down."""
     figures = report.keyed(measured.figures)
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     results = {"measured_at": at, "machine": facts, "figures": figures, "extra": measured.extra, "failures": failures}

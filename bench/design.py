@@ -27,6 +27,7 @@ class Site:
     name: str
     database_url: str
     broker_url: str
+    programs: Path  # PostgreSQL's own
     env: Mapping[str, str]
     logs: Path
     authorization: str = ""
@@ -75,13 +76,13 @@ class Design(Protocol):
     def count_wrong(self, connection: psycopg.Connection[Any]) -> int:
         """Ended commands whose effects are not there exactly once, stock that does not add up, failures."""
 
-    def web(self, port: int) -> list[str]:
+    def web(self, site: Site, port: int) -> list[str]:
         """The command line of one web process."""
 
-    def worker(self) -> list[str]:
+    def worker(self, site: Site) -> list[str]:
         """The command line of a worker with two processes."""
 
-    def beside_web(self) -> dict[str, list[str]]:
+    def beside_web(self, site: Site) -> dict[str, list[str]]:
         """The command lines of all that runs beside the web process, by name."""
 
 

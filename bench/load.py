@@ -19,10 +19,6 @@ from urllib.parse import urlsplit
 from bench.connection import Connection, Response
 from bench.figures import percentile
 
-# How a client asks for its outcome: soon at first, then more politely. The same for every design.
-POLL_FIRST_SECONDS = 0.002
-POLL_GROWTH = 1.5
-POLL_LAST_SECONDS = 0.05
 FINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
 
@@ -36,7 +32,11 @@ class Plan:
     bodies: list[tuple[str, str]]  # Idempotency-Key (may be empty) and JSON
     connections: int
     follow: bool = False
-    rest_seconds: float = 0.0  # each client's pause between two commands
+    rest_seconds: float = 0.0  # each client's pause before a command
+    # A client that follows asks soon at first, then more and more politely.
+    poll_first_seconds: float = 0.002
+    poll_growth: float = 1.5
+    poll_last_seconds: float = 0.05
     seconds_max: float = 60.0
 
 
@@ -105,10 +105,10 @@ class Run:
 
     def _follow(self, answer: Response) -> Generator[Step, Response | None, str]:
         request = _get(self._plan, urlsplit(answer.header(b"location")).path)
-        pause = POLL_FIRST_SECONDS
+        pause = self._plan.poll_first_seconds
         while True:
             yield pause
-            pause = min(pause * POLL_GROWTH, POLL_LAST_SECONDS)
+            pause = min(pause * self._plan.poll_growth, self._plan.poll_last_seconds)
             polled = yield request
             assert polled is not None
             if polled.status != 200:

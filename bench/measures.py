@@ -32,7 +32,7 @@ class WrongError(Exception):
 def worker_rate(stage: Stage, design: Design, *, commands: int, rounds: int, hot: bool = False) -> float:
     """Queued pay commands executed per second, from the bell to the last one that ends."""
     rates = []
-    with stage.site(design) as site, site.connect() as connection, _beside(site, {"worker": design.worker()}):
+    with stage.site(design) as site, site.connect() as connection, _beside(site, {"worker": design.worker(site)}):
         _drain(site, connection, design, commands // 4, hot=hot)
         for _ in range(rounds):
             rates.append(_drain(site, connection, design, commands, hot=hot))
@@ -84,14 +84,14 @@ def whole(stage: Stage, design: Design, *, commands: int, rounds: int, clients: 
 
 
 def idle(stage: Stage, design: Design, *, commands: int, rounds: int) -> Outcome:
-    """The same with one client, which pauses between commands, so that nothing else is under way."""
+    """The same with one client, which asks every 2 ms and rests between commands, so that nothing else is under way."""
     with stage.site(design) as site, site.connect() as connection, _whole(site, design) as port:
         outcomes = []
         for count in [commands // 4] + [commands] * rounds:
             bodies = _pays(design.create_orders(connection, count))
             settle(connection)
             plan = _plan(site, port, bodies, 1)
-            outcomes.append(site.load(dataclasses.replace(plan, follow=True, rest_seconds=0.02)))
+            outcomes.append(site.load(dataclasses.replace(plan, follow=True, rest_seconds=0.02, poll_growth=1.0)))
             _expect(outcomes[-1], count, {"succeeded"})
         check(design, connection)
     return _median(outcomes[1:])
@@ -118,7 +118,7 @@ def settle(connection: psycopg.Connection[Any]) -> None:
 @contextmanager
 def _web(site: Site, design: Design) -> Iterator[int]:
     port = processes.free_port()
-    with processes.running(f"{site.name}-web", design.web(port), site.env, site.logs) as log:
+    with processes.running(f"{site.name}-web", design.web(site, port), site.env, site.logs) as log:
         processes.wait_for_port(port, log)
         yield port
 
@@ -133,7 +133,7 @@ def _beside(site: Site, commands: dict[str, list[str]]) -> Iterator[None]:
 
 @contextmanager
 def _whole(site: Site, design: Design) -> Iterator[int]:
-    with _beside(site, design.beside_web()), _web(site, design) as port:
+    with _beside(site, design.beside_web(site)), _web(site, design) as port:
         yield port
 
 

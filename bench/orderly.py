@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import sys
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from bench import processes
 from bench.design import LINES_PER_ORDER, PAYLOAD, PRICE, PRODUCTS, STOCK, Site, products_of
+from config.processes import commands
 from store.inbox import lane_number
 
 LANES = 64
@@ -112,24 +111,17 @@ class Orderly:
         assert row is not None
         return int(row[0])
 
-    def web(self, port: int) -> list[str]:
+    def web(self, site: Site, port: int) -> list[str]:
         """As `make up` starts it."""
-        return [
-            str(Path(sys.executable).parent / "granian"), "--interface", "wsgi", "--host", "127.0.0.1",
-            "--port", str(port), "--workers", "1", "--blocking-threads", "4", "--log-level", "warning",
-            "config.wsgi:application",
-        ]  # fmt: skip
+        return commands(port, 0, site.logs)["web"]
 
-    def worker(self) -> list[str]:
+    def worker(self, site: Site) -> list[str]:
         """As `make up` starts it."""
-        return processes.python(
-            "-m", "celery", "-A", "worker.app", "worker", "-Q", "commands,sweep,celery", "-c", "2", "-l", "warning"
-        )
+        return commands(0, 0, site.logs)["worker"]
 
-    def beside_web(self) -> dict[str, list[str]]:
-        """The worker, and the beat that sweeps."""
-        beat = processes.python("-m", "celery", "-A", "worker.app", "beat", "-s", "/dev/null", "-l", "warning")
-        return {"worker": self.worker(), "beat": beat}
+    def beside_web(self, site: Site) -> dict[str, list[str]]:
+        """All that `make up` starts, but Flower, which only looks on."""
+        return {name: commands(0, 0, site.logs)[name] for name in ("worker", "sweeper", "beat")}
 
 
 _COUNT_WRONG = """

@@ -9,10 +9,12 @@ SELECT c.id AS command_id, c.seq, c.type, c.order_id, c.payload, c.expected_vers
 FROM command c JOIN client ON client.id = c.client_id
 WHERE c.lane = :lane AND c.status = 'queued' AND NOT c.parked
 ORDER BY c.seq LIMIT 1 \gset
-SELECT id, workflow, status, version, version + 1 AS next_version, currency, total, customer_id, note, archived, created_at
+SELECT id, workflow, status, version, version + 1 AS next_version, currency, total, customer_id, note, archived,
+       created_at
 FROM orders WHERE id = :order_id FOR NO KEY UPDATE \gset order_
 -- pgbench keeps one row of an answer: the three lines come as arrays.
-SELECT ids[1] AS product_1, ids[2] AS product_2, ids[3] AS product_3, qtys[1] AS qty_1, qtys[2] AS qty_2, qtys[3] AS qty_3
+SELECT ids[1] AS product_1, ids[2] AS product_2, ids[3] AS product_3,
+       qtys[1] AS qty_1, qtys[2] AS qty_2, qtys[3] AS qty_3
 FROM (SELECT array_agg(product_id ORDER BY position) AS ids, array_agg(qty ORDER BY position) AS qtys
       FROM order_line WHERE order_id = :order_id) AS lines \gset
 SELECT id, sku, name, price, currency, on_hand, reserved, is_active

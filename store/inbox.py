@@ -43,8 +43,8 @@ INSERT INTO command (id, client_id, idempotency_key, body_hash, type, order_id, 
                      expires_at, not_before, occurred_at, device_sequence, traceparent, parked)
 SELECT id, client_id, idempotency_key, decode(body_hash, 'hex'), type, order_id, lane, payload::jsonb, expected_version,
        expires_at, not_before, occurred_at, device_sequence, traceparent, coalesce(not_before > now(), false)
-FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::smallint[], %s::text[],
-            %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::text[])
+FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::smallint[], %b::text[],
+            %b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::bigint[], %b::text[])
      WITH ORDINALITY AS new (id, client_id, idempotency_key, body_hash, type, order_id, lane, payload, expected_version,
                              expires_at, not_before, occurred_at, device_sequence, traceparent, position)
 ORDER BY position
@@ -56,10 +56,10 @@ UPDATE command SET parked = false
 WHERE status = 'queued' AND parked AND not_before <= clock_timestamp()
 """
 _EXPIRED_LANES = "SELECT DISTINCT lane FROM command WHERE status = 'queued' AND expires_at <= clock_timestamp()"
-_LOCK_FREE = "SELECT id FROM lane WHERE id = ANY (%s::smallint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
+_LOCK_FREE = "SELECT id FROM lane WHERE id = ANY (%b::smallint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
 _EXPIRE = """
 UPDATE command SET status = 'expired', error = %s::jsonb, finished_at = clock_timestamp()
-WHERE status = 'queued' AND expires_at <= clock_timestamp() AND lane = ANY (%s::smallint[])
+WHERE status = 'queued' AND expires_at <= clock_timestamp() AND lane = ANY (%b::smallint[])
 """
 _CANCEL = """
 UPDATE command SET status = 'cancelled', finished_at = clock_timestamp()

@@ -13,15 +13,15 @@ from store import db
 
 _LOCK_ORDERS = """
 SELECT id, workflow, status, version, currency, total, customer_id, note, archived, created_at
-FROM orders WHERE id = ANY (%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+FROM orders WHERE id = ANY (%b::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 _READ_LINES = """
 SELECT order_id, product_id, sku, name, qty, unit_price
-FROM order_line WHERE order_id = ANY (%s::uuid[]) ORDER BY order_id, position
+FROM order_line WHERE order_id = ANY (%b::uuid[]) ORDER BY order_id, position
 """
 _READ_PRODUCTS = """
 SELECT id, sku, name, price, currency, on_hand, reserved, is_active
-FROM product WHERE id = ANY (%s::uuid[]) OR sku = ANY (%s::text[]) ORDER BY id
+FROM product WHERE id = ANY (%b::uuid[]) OR sku = ANY (%b::text[]) ORDER BY id
 """
 _LOCK_PRODUCTS = _READ_PRODUCTS + "FOR NO KEY UPDATE"
 

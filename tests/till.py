@@ -37,8 +37,13 @@ class Till:
         """Create the client in the database."""
         return Till(name, role, clients.create_client(name, role))
 
-    def request(self, method: str, path: str, body: object = None, raw: bytes | None = None, **headers: str) -> Answer:
-        """Any request below `/api/v1`; keyword `Idempotency_Key="x"` becomes the header `Idempotency-Key: x`."""
+    def request(
+        self, method: str, path: str, body: object = None, raw: bytes | None = None, **headers: str | None
+    ) -> Answer:
+        """Any request below `/api/v1`, or to a path from `/` on that begins with `//` or names it in full.
+
+        The keyword `Idempotency_Key="x"` becomes the header `Idempotency-Key: x`; None leaves a header out.
+        """
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         named = {"Authorization": f"Api-Key {self.key}"} | {
             name.replace("_", "-"): text for name, text in headers.items()

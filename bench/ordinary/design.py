@@ -105,13 +105,13 @@ class Ordinary:
         assert row is not None
         return int(row[0])
 
-    def web(self, port: int) -> list[str]:
+    def web(self, site: Site, port: int) -> list[str]:
         """One synchronous process: threads made it slower, and a second one took the worker's processor."""
         return processes.python(
             "-m", "gunicorn", "bench.ordinary.wsgi", "-b", f"127.0.0.1:{port}", "-w", "1", "--log-level", "warning"
         )
 
-    def worker(self) -> list[str]:
+    def worker(self, site: Site) -> list[str]:
         """Two processes on two cores: four were no faster here, and slower beside a web process."""
         app = "bench.ordinary.tuned" if self._keeps_connections else "bench.ordinary.celery"
         return processes.python(
@@ -119,9 +119,9 @@ class Ordinary:
             "--without-gossip", "--without-mingle",
         )  # fmt: skip
 
-    def beside_web(self) -> dict[str, list[str]]:
+    def beside_web(self, site: Site) -> dict[str, list[str]]:
         """The worker alone."""
-        return {"worker": self.worker()}
+        return {"worker": self.worker(site)}
 
 
 _COUNT_WRONG = """

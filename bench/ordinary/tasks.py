@@ -33,8 +33,8 @@ def _apply(command: Command, order: Order | None) -> dict[str, Any] | None:
     if order.status != "draft":
         return {"code": "invalid-transition"}
     wanted: dict[Any, int] = {}
-    for line in Line.objects.filter(order=order):
-        wanted[line.product_id] = wanted.get(line.product_id, 0) + line.qty
+    for product_id, qty in Line.objects.filter(order=order).values_list("product_id", "qty"):
+        wanted[product_id] = wanted.get(product_id, 0) + qty
     if not wanted:
         return {"code": "order-empty"}
     tendered = _minor(command.payload.get("tendered"))

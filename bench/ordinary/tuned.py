@@ -16,4 +16,4 @@ def _keep_connections(_fixup: object, **_signal: object) -> None:
     close_old_connections()
 
 
-fixup.DjangoWorkerFixup.close_database = _keep_connections
+fixup.DjangoWorkerFixup.close_database = _keep_connections  # type: ignore[attr-defined]

@@ -1,0 +1,79 @@
+"""What the benchmark prints: the keys of its last line, the verdicts of its table."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as program
+from bench import report
+from bench.suite import Measured
+
+# Written out, not taken from the code: others read the last line by these names.
+KEYS = {
+    "worker",
+    "pgbench",
+    "ordinary_worker",
+    "accept",
+    "accept_p99_ms",
+    "ordinary_accept",
+    "whole",
+    "ordinary_whole",
+    "idle_p50_ms",
+    "idle_p99_ms",
+    "hot",
+    "batch",
+}
+JUST_ENOUGH = {
+    "worker": 3_000.0,
+    "pgbench": 2_000.0,
+    "ordinary_worker": 100.0,
+    "accept": 1_000.0,
+    "accept_p99_ms": 50.0,
+    "ordinary_accept": 250.0,
+    "whole": 500.0,
+    "ordinary_whole": 50.0,
+    "idle_p50_ms": 15.0,
+    "idle_p99_ms": 60.0,
+    "hot": 1_800.0,
+    "batch": 4_000.0,
+}
+DIVISORS = {"pgbench", "ordinary_worker", "ordinary_accept", "ordinary_whole"}
+
+
+@pytest.mark.parametrize("figures", [{}, JUST_ENOUGH, JUST_ENOUGH | {"surplus": 1.0}])
+def test_the_last_line_is_one_object_with_exactly_the_keys(
+    figures: dict[str, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(program, "RESULTS", tmp_path / "results.json")
+
+    program.publish(Measured(figures=figures), ["one: failed"], {"cores": 2})
+
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(last) == KEYS
+    assert last == {key: figures.get(key) for key in KEYS}
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert (results["figures"], results["machine"], results["failures"]) == (last, {"cores": 2}, ["one: failed"])
+
+
+def test_figures_that_just_reach_every_bar_pass() -> None:
+    reached = [bar.reached(JUST_ENOUGH) for bar in report.BARS]
+
+    assert [each and each[1] for each in reached] == [True] * 9
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_a_figure_a_tenth_worse_falls_short(key: str) -> None:
+    worse = 1.1 if key.endswith("_ms") or key in DIVISORS else 0.9
+    table = report.table(JUST_ENOUGH | {key: JUST_ENOUGH[key] * worse}, {})
+
+    assert "SHORT" in table
+    assert "SHORT" not in report.table(JUST_ENOUGH, {})
+
+
+def test_what_was_not_measured_neither_passes_nor_falls_short() -> None:
+    table = report.table({}, {})
+
+    assert table.count("not measured") == len(report.BARS)
+    assert "pass" not in table
+    assert "SHORT" not in table

@@ -1,0 +1,87 @@
+"""`order.cancel`: its table of refusals, its yes cases, its payload."""
+
+from typing import Any
+
+import pytest
+
+from domain.outcome import StatusChange
+from domain.stock import Movement
+from tests.domain.scene import OF_ANY_ORDER, Refusal, Scene, id_of, line, order, pairs, product, rows
+
+GOOD = Scene(
+    type="order.cancel",
+    payload={"reason": "returned"},
+    order=order(line("TEA", 2), line("MUG", 1, 500), line("TEA", 1, 900), status="paid"),
+    products=(product("TEA", reserved=4), product("MUG", reserved=1)),
+)
+
+REFUSALS = (*OF_ANY_ORDER, Refusal("invalid-transition", lambda scene: scene.with_order(status="cancelled")))
+
+
+@pytest.mark.parametrize("refusal", rows(REFUSALS))
+def test_refuses(refusal: Refusal) -> None:
+    refusal.of(GOOD)
+
+
+@pytest.mark.parametrize(("first", "second"), pairs(REFUSALS))
+def test_the_first_of_two_refusals_wins(first: Refusal, second: Refusal) -> None:
+    first.of(second.fault(GOOD))
+
+
+@pytest.mark.parametrize("role", ["pos", "integration", "auditor", None])
+def test_takes_a_manager(role: str | None) -> None:
+    assert GOOD.but(role=role).refused().code == "forbidden"
+
+
+def test_a_paid_order_gives_back_each_product_once_and_its_payment() -> None:
+    applied = GOOD.applied()
+    assert GOOD.order is not None
+    assert applied.order == order(*GOOD.order.lines, status="cancelled", version=4)
+    assert applied.status_change == StatusChange(source="paid", target="cancelled", note="returned")
+    assert [(each.sku, each.on_hand, each.reserved) for each in applied.products] == [("TEA", 13, 4), ("MUG", 11, 1)]
+    assert applied.movements == (
+        Movement(product_id=id_of("TEA"), kind="restock", on_hand_delta=3, reserved_delta=0),
+        Movement(product_id=id_of("MUG"), kind="restock", on_hand_delta=1, reserved_delta=0),
+    )
+    assert applied.returns_payment
+
+
+def test_a_draft_has_nothing_to_give_back() -> None:
+    applied = GOOD.with_order(status="draft").applied()
+    assert applied.order is not None
+    assert (applied.order.status, applied.products, applied.movements) == ("cancelled", (), ())
+    assert not applied.returns_payment
+
+
+@pytest.mark.parametrize("status", ["pending", "confirmed"])
+def test_a_fulfilment_order_releases_what_it_reserved(status: str) -> None:
+    applied = GOOD.with_order(workflow="fulfilment", status=status).applied()
+    assert [(each.sku, each.on_hand, each.reserved) for each in applied.products] == [("TEA", 10, 1), ("MUG", 10, 0)]
+    assert {movement.kind for movement in applied.movements} == {"release"}
+    assert not applied.returns_payment
+
+
+@pytest.mark.parametrize(
+    ("workflow", "status", "allowed"),
+    [
+        ("counter", "cancelled", []),
+        ("fulfilment", "picked", ["shipped"]),
+        ("fulfilment", "shipped", ["delivered"]),
+        ("fulfilment", "delivered", []),
+    ],
+)
+def test_what_cannot_be_cancelled_names_what_it_can_become(workflow: str, status: str, allowed: list[str]) -> None:
+    refused = GOOD.with_order(workflow=workflow, status=status).refused()
+    assert (refused.code, refused.extra) == ("invalid-transition", {"allowed": allowed})
+
+
+@pytest.mark.parametrize(
+    ("payload", "breaches"),
+    [
+        ({"reason": "x" * 2001}, [("/payload/reason", "too-long")]),
+        ({"reason": []}, [("/payload/reason", "not-a-string")]),
+        ({"restock": True}, [("/payload/restock", "unknown-field")]),
+    ],
+)
+def test_names_what_is_wrong_with_the_payload(payload: dict[str, Any], breaches: list[tuple[str, str]]) -> None:
+    assert GOOD.but(payload=payload).breaches() == breaches

@@ -1,0 +1,31 @@
+"""One system for all fault tests, a fresh catalogue and fresh tills for each."""
+
+import uuid
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.faults.system import System, running
+from tests.faults.traffic import Traffic
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    """The whole system, hurt by one test after another."""
+    with running() as system:
+        yield system
+
+
+@pytest.fixture
+def traffic(system: System) -> Traffic:
+    """Tills that sell two products of which there is enough."""
+    mark = uuid.uuid4().hex[:8]
+    authorization = system.manage("create_client", f"till-{mark}", "--role", "manager")
+    traffic = Traffic(system.url, authorization, [f"{mark}-A", f"{mark}-B"])
+    with httpx.Client(base_url=f"{system.url}/api/v1", headers={"Authorization": authorization}) as http:
+        for sku in traffic.skus:
+            http.post("/products", json={"sku": sku, "name": sku, "price": "1.50"}).raise_for_status()
+            receive = {"type": "stock.receive", "payload": {"sku": sku, "qty": 1_000_000}}
+            http.post("/commands", json=receive, headers={"Idempotency-Key": sku}).raise_for_status()
+    return traffic

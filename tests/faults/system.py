@@ -1,0 +1,139 @@
+"""A whole system on servers of its own, to be hurt: the processes of `make up` under their supervisor."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from config import embedded
+from config.processes import PROJECT, Supervisor, commands
+
+DEADLINE_SECONDS = 40
+
+
+class System:
+    """Servers, web, workers and beat; `say` of the supervisor is kept in `said`."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.said: list[str] = []
+        self._stopping = threading.Event()
+        servers = embedded.start(data_dir)
+        self.database_url = servers.database_url
+        self.broker_url = servers.broker_url
+        self.port = free_port()
+        self.faults = data_dir / "faults"
+        for folder in (self.faults, data_dir / "logs"):
+            folder.mkdir(exist_ok=True)
+        self._env = {
+            **os.environ,
+            "DATA_DIR": str(data_dir),
+            "DATABASE_URL": servers.database_url,
+            "REDIS_URL": servers.redis_url,
+            "BROKER_URL": servers.broker_url,
+            "SECRET_KEY": servers.secret_key,
+            "FAULTS": str(self.faults),
+        }
+        self.manage("migrate")
+        self._thread = threading.Thread(target=self._supervise, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where the web server answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start the processes and wait until they do their work."""
+        self._thread.start()
+        until(lambda: answers(self.port), "the web server answers")
+        until(lambda: len(self.processes("commands@")) >= 3, "the worker has its children")
+
+    def stop(self) -> None:
+        """End everything."""
+        self._stopping.set()
+        self._thread.join(timeout=30)
+        embedded.stop(self.data_dir)
+
+    def manage(self, *arguments: str) -> str:
+        """Run `manage.py`; its output."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=PROJECT, env=self._env, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """A connection of the test's own, each statement its own transaction."""
+        return psycopg.connect(self.database_url, autocommit=True)
+
+    def processes(self, mark: str) -> list[psutil.Process]:
+        """The processes whose command line holds `mark`, parents first."""
+        mine = psutil.Process().children(recursive=True)
+        return [each for each in mine if each.is_running() and mark in " ".join(command_line(each))]
+
+    def suffer(self, fault: str) -> None:
+        """Have the next worker that comes by suffer a planted fault, and wait until it has."""
+        planted = self.faults / fault
+        planted.touch()
+        until(lambda: not planted.exists(), f"{fault} has been suffered")
+
+    def _supervise(self) -> None:
+        table = commands(self.port, free_port(), self.data_dir)
+        del table["flower"]
+        table["worker"] = [part.replace("worker.app", "tests.faults.planted") for part in table["worker"]]
+        supervisor = Supervisor(table, self._env, self.data_dir / "logs", self.said.append)
+        while not self._stopping.wait(0.05):
+            supervisor.watch()
+        supervisor.stop(lambda: False)
+
+
+@contextmanager
+def running() -> Iterator[System]:
+    """A system on a fresh folder that PostgreSQL's own user can reach."""
+    with tempfile.TemporaryDirectory(prefix="orderly-faults-") as folder:
+        Path(folder).chmod(0o755)
+        system = System(Path(folder))
+        try:
+            system.start()
+            yield system
+        finally:
+            system.stop()
+
+
+def until(holds: Callable[[], object], what: str, seconds: float = DEADLINE_SECONDS) -> None:
+    """Poll until it holds; fail the test after the deadline."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """Empty when the process has gone."""
+    try:
+        line: list[str] = process.cmdline()
+    except psutil.Error:
+        return []
+    return line
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,76 @@
+"""The checker: what must hold in the database whatever died, stopped or came twice. Every fault test calls it."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any, LiteralString
+
+import psycopg
+
+# Each query returns the rows that break its rule.
+_RULES: dict[str, LiteralString] = {
+    "stock is the sum of its movements": """
+        SELECT product.sku, on_hand, reserved, sum(on_hand_delta), sum(reserved_delta)
+        FROM product LEFT JOIN stock_movement ON product_id = product.id
+        GROUP BY product.id
+        HAVING (on_hand, reserved) <> (coalesce(sum(on_hand_delta), 0), coalesce(sum(reserved_delta), 0))""",
+    "an order's total is the sum of its lines": """
+        SELECT orders.id, total, sum(qty * unit_price)
+        FROM orders LEFT JOIN order_line ON order_id = orders.id
+        GROUP BY orders.id HAVING total <> coalesce(sum(qty * unit_price), 0)""",
+    "an order's version counts its successful commands": """
+        SELECT orders.id, version, count(command.id)
+        FROM orders LEFT JOIN command ON command.order_id = orders.id AND command.status = 'succeeded'
+        GROUP BY orders.id HAVING version <> count(command.id)""",
+    "each successful payment is one captured or refunded row": """
+        SELECT command.id, count(payment.id)
+        FROM command LEFT JOIN payment ON command_id = command.id
+        WHERE type = 'order.pay' AND command.status = 'succeeded'
+        GROUP BY command.id HAVING count(payment.id) <> 1""",
+    "nothing but a successful payment makes a payment row": """
+        SELECT payment.id FROM payment LEFT JOIN command ON command.id = command_id
+        WHERE command.type IS DISTINCT FROM 'order.pay' OR command.status <> 'succeeded'""",
+    "a payment moves each of its products once, by the sum of its lines": """
+        SELECT command.id, line.product_id, line.qty, moved.delta, moved.times
+        FROM command
+        CROSS JOIN LATERAL (SELECT product_id, sum(qty) AS qty FROM order_line
+                            WHERE order_line.order_id = command.order_id GROUP BY product_id) line
+        LEFT JOIN LATERAL (SELECT sum(on_hand_delta) AS delta, count(*) AS times FROM stock_movement
+                           WHERE command_id = command.id AND product_id = line.product_id) moved ON true
+        WHERE type = 'order.pay' AND status = 'succeeded' AND (moved.times <> 1 OR moved.delta <> -line.qty)""",
+    "only successful commands move stock": """
+        SELECT stock_movement.command_id FROM stock_movement LEFT JOIN command ON command.id = command_id
+        WHERE command.status IS DISTINCT FROM 'succeeded'""",
+    "an order's history leads from its creation to its status": """
+        SELECT id, status, last_to FROM orders CROSS JOIN LATERAL (
+            SELECT (array_agg(to_status ORDER BY version DESC))[1] AS last_to,
+                   (array_agg(from_status ORDER BY version))[1] AS first_from, count(*) AS changes
+            FROM order_history WHERE order_id = orders.id) history
+        WHERE changes = 0 OR last_to <> status OR first_from IS NOT NULL""",
+    "commands of one order took effect in the order in which they were accepted": """
+        SELECT id, order_id, version, before FROM (
+            SELECT id, order_id, version, lag(version) OVER (PARTITION BY order_id ORDER BY seq) AS before
+            FROM command CROSS JOIN LATERAL (SELECT (result #>> '{order,version}')::int AS version) shown
+            WHERE order_id IS NOT NULL AND status = 'succeeded' AND not_before IS NULL
+        ) AS effects WHERE version <> before + 1""",
+    "nobody is left marked as being executed": """
+        SELECT attempt.lane, seqs FROM attempt
+        WHERE NOT EXISTS (SELECT FROM command WHERE status = 'queued')""",
+}
+
+
+def broken_rules(connection: psycopg.Connection[Any]) -> dict[str, list[tuple[Any, ...]]]:
+    """The rules that do not hold, each with the rows that break it."""
+    found = {rule: connection.execute(query).fetchmany(5) for rule, query in _RULES.items()}
+    return {rule: rows for rule, rows in found.items() if rows}
+
+
+def check(connection: psycopg.Connection[Any], accepted: Iterable[uuid.UUID] = ()) -> None:
+    """Assert every rule, and that each accepted command is there and has ended."""
+    wanted = list(accepted)
+    ended = connection.execute(
+        "SELECT id FROM command WHERE id = ANY (%s) AND finished_at IS NOT NULL", [wanted]
+    ).fetchall()
+    missing = set(wanted) - {row[0] for row in ended}
+    assert not missing, f"{len(missing)} of {len(wanted)} accepted commands have not ended: {sorted(missing)[:3]}"
+    broken = broken_rules(connection)
+    assert not broken, f"broken: {broken}"
