@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
@@ -123,6 +123,7 @@ _TRANSLATIONS: dict[type[Exception], _Translation] = {
         415, "unsupported-media-type", "The Content-Type must be application/json."
     ),
     RequestDataTooBig: _Translation(413, "too-large", "The body is too large."),
+    DisallowedHost: _Translation(400, "invalid-request", "The Host header is no host."),
 }
 
 
@@ -146,17 +147,17 @@ def _problem(exception: Exception) -> Problem:
     return Problem(500, "internal-error", "Something unexpected happened; the log has the details.")
 
 
-def not_found(_request: HttpRequest, _exception: Exception) -> HttpResponse:
-    """Django's handler for a path that leads nowhere."""
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler for a path that leads nowhere; Django passes `exception` by name."""
     return _plain(not_found_problem())
 
 
-def bad_request(_request: HttpRequest, _exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for a request that it cannot read itself."""
     return _plain(Problem(400, "invalid-request", "The request cannot be read.", errors=[]))
 
 
-def server_error(_request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler for what went wrong outside a view."""
     return _plain(Problem(500, "internal-error", "Something unexpected happened; the log has the details."))
 

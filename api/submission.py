@@ -13,14 +13,20 @@ from django.conf import settings
 from uuid_utils.compat import uuid7
 
 from api import envelope
+from api.envelope import Envelope
 from api.idempotency import body_hash, parse_key
-from api.problems import Problem, unavailable
-from store import commands, inbox
+from api.problems import Problem, invalid, unavailable
+from domain import fields, money
+from domain.fields import Breach
+from domain.registry import CommandType
+from store import commands, inbox, orders
 from store.backlog import backlog
 from store.clients import Caller
 from store.commands import CommandRow
 from store.inbox import Submission
 from worker.bell import bell
+
+COMMON_DIGITS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +89,7 @@ def _check(caller: Caller, request: Request, now: datetime) -> _Checked | Proble
 
 def _submission(caller: Caller, key: str, digest: bytes, request: Request, now: datetime) -> Submission:
     checked, kind = envelope.check(request.body, now)
+    _check_digits(checked, kind)
     order_id = checked.order_id or (uuid7() if kind.is_creation else None)
     payload = checked.payload
     return Submission(
@@ -101,6 +108,23 @@ def _submission(caller: Caller, key: str, digest: bytes, request: Request, now: 
         device_sequence=checked.device_sequence,
         traceparent=request.traceparent,
     )
+
+
+def _check_digits(checked: Envelope, kind: CommandType) -> None:
+    """Refuse money with more digits than the order's currency. Two are common, so the order is asked for more only;
+    an order that does not exist yet is asked when the command is executed."""
+    amounts = fields.given(kind.payload, checked.payload, fields.Amount)
+    precise = [name for name, amount in amounts.items() if money.fraction_digits(amount) > COMMON_DIGITS]
+    currency = orders.currency_of(checked.order_id) if precise and checked.order_id else None
+    if currency is not None:
+        detail = f"may have at most {money.DIGITS[currency]} decimals in {currency}"
+        breaches = [
+            Breach(f"/payload/{name}", "not-money", detail)
+            for name in precise
+            if money.to_minor(amounts[name], currency) is None
+        ]
+        if breaches:
+            raise invalid(breaches)
 
 
 def _accept(good: Sequence[Submission]) -> dict[Any, CommandRow]:

@@ -12,7 +12,6 @@ import json
 import os
 import runpy
 import secrets
-import signal
 import socket
 import sys
 import time
@@ -20,10 +19,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from urllib.parse import urlsplit
 
 from config import env
+from config.interrupts import Interrupted, Interrupts
 from config.processes import Supervisor, commands, spawn, stop_one
 from config.seed import KEYS_FILE, Api, Draft, SeedFailed, read_keys, seed
 
@@ -31,11 +30,6 @@ SERVERS = ("DATABASE_URL", "REDIS_URL", "BROKER_URL")
 READY_SECONDS_MAX = 60.0
 DEATHS_MAX = 4
 """A process that died this often before the system was ready will not come."""
-POLL_SECONDS = 0.05
-
-
-class Interrupted(Exception):  # noqa: N818 - past tense, like an event
-    """Somebody asked us to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,33 +56,6 @@ def main() -> int:
     except Interrupted:
         _say("Stopped.")
     return 0
-
-
-class Interrupts:
-    """SIGINT, SIGTERM and SIGHUP are counted, and end the work where it looks: no start stops halfway."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._interrupt)
-
-    def pause(self) -> None:
-        """Wait a little. Raises Interrupted."""
-        self.check()
-        time.sleep(POLL_SECONDS)
-        self.check()
-
-    def check(self) -> None:
-        """Raises Interrupted."""
-        if self.count:
-            raise Interrupted
-
-    def hurry(self) -> bool:
-        """Whether they asked twice."""
-        return self.count > 1
-
-    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        self.count += 1
 
 
 def _place() -> Place:

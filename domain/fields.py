@@ -86,6 +86,12 @@ def parse[R](record: type[R], value: object, pointer: str = "") -> R:
     return parsed
 
 
+def given(record: type, value: Mapping[str, object], kind: type) -> dict[str, Any]:
+    """The members of a parsed object that the record declares to be of this kind, as they were sent."""
+    declared = _kinds(cast("Hashable", record))
+    return {name: text for name, text in value.items() if text is not None and isinstance(declared[name][0], kind)}
+
+
 def escape(name: str) -> str:
     """A member name as a reference token of a JSON pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")

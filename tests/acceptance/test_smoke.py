@@ -10,3 +10,11 @@ def test_pays_an_order_and_takes_its_stock(pos: Till, manager: Till) -> None:
     assert paid["status"] == "succeeded"
     assert paid["result"]["payment"] == {"method": "cash", "amount": "29.97", "tendered": "30.00", "change": "0.03"}
     assert manager.get(f"/products/{tea['id']}").body["on_hand"] == 7
+
+
+def test_refuses_more_digits_than_the_orders_currency_at_once(pos: Till, manager: Till) -> None:
+    manager.product("TEA", price="9.99", stock=1)
+    created = pos.run("order.create", {"items": [{"sku": "TEA", "qty": 1}]})
+    answer = pos.submit("order.pay", {"method": "cash", "tendered": "10.001"}, order_id=created["order_id"])
+    assert answer.status == 400
+    assert [error["pointer"] for error in answer.body["errors"]] == ["/payload/tendered"]
