@@ -24,7 +24,7 @@ check: $(INSTALLED) ## Lint, types, import rules, missing migrations
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy .
 	$(PYTHON) .venv/bin/lint-imports
-	$(PYTHON) manage.py makemigrations --check --dry-run
+	$(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 bench: $(INSTALLED) ## Measure Orderly beside pgbench and an ordinary design
 	@exec $(PYTHON) -m bench

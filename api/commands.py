@@ -65,7 +65,7 @@ class CommandsView(APIView):
         if not _sees_all(caller):
             wanted["client_id"] = caller.id
         rows = Command.objects.filter(**wanted).values(*CommandRow.__slots__)
-        response = page(request, rows, ("-id",), lambda row: rendering.command(CommandRow(**row)))
+        response = page(request, filters, rows, ("-id",), lambda row: rendering.command(CommandRow(**row)))
         for name, value in _HEADERS.items():
             response[name] = value
         return response
@@ -75,16 +75,12 @@ class BatchView(APIView):
     """`POST /commands/batch`."""
 
     body_bytes_max = BATCH_BYTES_MAX
+    entries_apart = "commands"
 
     def post(self, request: HttpRequest) -> Response:
         """Accept up to a thousand commands, each answered as if it had come alone."""
         traceparent = _traceparent(request)
-        asked = [
-            Request(key=entry.pop("idempotency_key", None), body=entry, traceparent=traceparent)
-            if isinstance(entry, dict)
-            else Request(key="not-an-object", body=entry)
-            for entry in _entries(request.data)
-        ]
+        asked = [_request(entry, traceparent) for entry in _entries(request.data)]
         answers = submit(caller_of(request), asked)
         return Response({"results": [_of_batch(each) for each in answers]}, headers=_HEADERS)
 
@@ -187,6 +183,14 @@ def _entries(body: object) -> list[Any]:
     if not isinstance(entries, list) or not 1 <= len(entries) <= BATCH_MAX:
         raise invalid([Breach("/commands", "wrong-length", f"must be a list of 1 to {BATCH_MAX} entries")])
     return entries
+
+
+def _request(entry: object, traceparent: str | None) -> Request | Problem:
+    if isinstance(entry, Problem):
+        return entry
+    if not isinstance(entry, dict):
+        return invalid([Breach("", "not-an-object", "must be a JSON object")])
+    return Request(key=entry.pop("idempotency_key", None), body=entry, traceparent=traceparent)
 
 
 def _traceparent(request: HttpRequest) -> str | None:

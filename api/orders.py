@@ -50,7 +50,7 @@ class OrdersView(APIView):
         """The orders, newest first."""
         filters = filters_of(OrderFilters, request)
         rows = _with_lines(Order.objects.filter(**filters.conditions()))
-        return page(request, rows, ("-created_at", "-id"), _shown)
+        return page(request, filters, rows, ("-created_at", "-id"), _shown)
 
 
 class OrderView(APIView):

@@ -1,22 +1,30 @@
-"""Lists by cursor: `{"results", "next", "previous"}`, filters checked like any other input."""
+"""Lists by cursor: `{"results", "next", "previous"}`, filters checked like any other input.
 
-from collections.abc import Callable
+A cursor names the row at which a page ends, by all columns of the list's order, so that a walk meets every row once,
+whatever is added meanwhile and however many rows were created at one instant.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import DataError
-from django.db.models import QuerySet
-from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
+from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
-from api.problems import invalid_parameters
-from domain.fields import Breach, Invalid, Text, optional, parse
+from api.problems import Problem, invalid_parameters
+from api.rendering import shown_time
+from domain.fields import Breach, Identifier, Invalid, Kind, Text, Timestamp, optional, parse
+from domain.items import SKU
 
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
+
+_NEXT, _PREVIOUS = "next", "previous"
+_KINDS: dict[str, Kind[Any]] = {"id": Identifier(), "created_at": Timestamp(), "sku": SKU}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +36,15 @@ class Filters:
 
     def breaches(self) -> list[tuple[str, str, str]]:
         """Rules that need more than a kind."""
-        if self.page_size is None or (self.page_size.isascii() and self.page_size.isdecimal()):
-            size = int(self.page_size or PAGE_SIZE)
-            if 1 <= size <= PAGE_SIZE_MAX:
-                return []
+        is_number = self.page_size is None or (self.page_size.isascii() and self.page_size.isdecimal())
+        if is_number and 1 <= self.size <= PAGE_SIZE_MAX:
+            return []
         return [("page_size", "out-of-range", f"must be a whole number from 1 to {PAGE_SIZE_MAX}")]
+
+    @property
+    def size(self) -> int:
+        """How many rows a page has at most."""
+        return PAGE_SIZE if self.page_size is None else int(self.page_size)
 
 
 def filters_of[F: Filters](record: type[F], request: Request) -> F:
@@ -44,22 +56,79 @@ def filters_of[F: Filters](record: type[F], request: Request) -> F:
 
 
 def page(
-    request: Request, rows: QuerySet[Any, Any], ordering: tuple[str, ...], show: Callable[[Any], dict[str, Any]]
+    request: Request,
+    filters: Filters,
+    rows: QuerySet[Any, Any],
+    order: Sequence[str],
+    show: Callable[[Any], dict[str, Any]],
 ) -> Response:
-    """One page of the rows in this order."""
-    pages = _Pages()
-    pages.ordering = ordering
+    """One page of the rows by the columns of `order`, all with or all without `-`, the last of them unique."""
+    columns = [column.removeprefix("-") for column in order]
+    cursor = None if filters.cursor is None else _read(filters.cursor, columns)
+    backwards = cursor is not None and cursor.direction == _PREVIOUS
+    descending = order[0].startswith("-") != backwards
+    if cursor is not None:
+        rows = rows.filter(_beyond(columns, cursor.position, "lt" if descending else "gt"))
+    ordered = rows.order_by(*(f"-{column}" if descending else column for column in columns))
+    found = list(ordered[: filters.size + 1])
+    more = len(found) > filters.size
+    found = found[: filters.size]
+    if backwards:
+        found.reverse()
+
+    def link(direction: str, row: object) -> str:
+        text = _write(direction, [_shown(row, column) for column in columns])
+        return replace_query_param(request.build_absolute_uri(), "cursor", text)
+
+    has_next = found and (more or backwards)
+    has_previous = found and (more if backwards else cursor is not None)
+    return Response(
+        {
+            "results": [show(row) for row in found],
+            "next": link(_NEXT, found[-1]) if has_next else None,
+            "previous": link(_PREVIOUS, found[0]) if has_previous else None,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """Where the last page ended, and which way to go from there."""
+
+    direction: str
+    position: list[Any]
+
+
+def _read(text: str, columns: Sequence[str]) -> _Cursor:
     try:
-        found = pages.paginate_queryset(rows, request)
-    except (NotFound, ValidationError, ValueError, DataError):
-        raise invalid_parameters([Breach("/cursor", "malformed", "is not a cursor of this list")]) from None
-    return pages.get_paginated_response([show(row) for row in found or ()])
+        direction, *position = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
+        kinds = [_KINDS[column] for column in columns]
+        values = [kind.parse(each, "") for kind, each in zip(kinds, position, strict=True)]
+    except (ValueError, TypeError, RecursionError, Invalid):
+        raise _malformed() from None
+    if direction not in (_NEXT, _PREVIOUS) or _write(direction, position) != text:
+        raise _malformed()
+    return _Cursor(direction, values)
 
 
-class _Pages(CursorPagination):
-    page_size = PAGE_SIZE
-    max_page_size = PAGE_SIZE_MAX
-    page_size_query_param = "page_size"
+def _write(direction: str, position: Sequence[str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps([direction, *position], separators=(",", ":")).encode()).decode()
 
-    def get_paginated_response(self, data: Any) -> Response:
-        return Response({"results": data, "next": self.get_next_link(), "previous": self.get_previous_link()})
+
+def _shown(row: Any, column: str) -> str:
+    value = row[column] if isinstance(row, dict) else getattr(row, column)
+    return shown_time(value) or "" if column == "created_at" else str(value)
+
+
+def _beyond(columns: Sequence[str], position: Sequence[Any], comparison: str) -> Q:
+    """Rows past the position: the first column is, or it is equal and the next one is, and so on."""
+    past = Q()
+    for place, column in enumerate(columns):
+        equal = dict(zip(columns[:place], position[:place], strict=True))
+        past |= Q(**equal, **{f"{column}__{comparison}": position[place]})
+    # The same once more in a form that an index on the first column can begin with.
+    return past & Q(**{f"{columns[0]}__{comparison}e": position[0]})
+
+
+def _malformed() -> Problem:
+    return invalid_parameters([Breach("/cursor", "malformed", "is not a cursor of this list")])

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import IO, Any, NoReturn
 
 from rest_framework.parsers import BaseParser
@@ -26,14 +27,19 @@ class StrictJSONParser(BaseParser):
         """The parsed body; raises a Problem of 400 or 413."""
         view = (parser_context or {}).get("view")
         limit = getattr(view, "body_bytes_max", BODY_BYTES_MAX)
+        apart = getattr(view, "entries_apart", None)
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise Problem(413, "too-large", f"The body may have at most {limit} bytes.")
-        return parse_json(body)
+        return parse_json(body, apart)
 
 
-def parse_json(body: bytes) -> object:
-    """The value of a JSON text in UTF-8; raises a Problem of 400 that names the place."""
+def parse_json(body: bytes, apart: str | None = None) -> object:
+    """The value of a JSON text in UTF-8; raises a Problem of 400 that names the place.
+
+    The entries of the list that is the member `apart` are checked each by itself, as if it had come alone: one that
+    breaks a rule is replaced by its Problem.
+    """
     duplicated: list[_Duplicated] = []
 
     def make_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -55,13 +61,28 @@ def parse_json(body: bytes) -> object:
         raise _malformed("not-json", f"is not usable JSON: {error}") from None
     # NUL and surrogates come in by escapes alone; most bodies have neither those nor many brackets.
     if duplicated or b"\\u" in body or body.count(b"[") + body.count(b"{") > DEPTH_MAX:
-        breaches = list(_breaches(value))
-        if breaches:
-            raise invalid(breaches[:_BREACHES_MAX])
+        entries = value.get(apart) if apart and isinstance(value, dict) else None
+        _refuse_breaches(value, entries)
+        if isinstance(entries, list):
+            entries[:] = [_or_problem(entry) for entry in entries]
     return value
 
 
 _BREACHES_MAX = 100
+
+
+def _or_problem(entry: object) -> object:
+    try:
+        _refuse_breaches(entry)
+    except Problem as problem:
+        return problem
+    return entry
+
+
+def _refuse_breaches(value: object, entries: object = None) -> None:
+    breaches = list(islice(_breaches(value, entries), _BREACHES_MAX))
+    if breaches:
+        raise invalid(breaches)
 
 
 class _Duplicated(dict[str, object]):
@@ -73,14 +94,14 @@ class _Duplicated(dict[str, object]):
         self.names = [name for name, count in counts.items() if count > 1]
 
 
-def _breaches(root: object) -> Iterator[Breach]:
-    """Walk the value without recursion: it may be as deep as the parser lets it be."""
+def _breaches(root: object, entries: object) -> Iterator[Breach]:
+    """Walk the value, but not its list of `entries`, without recursion: it may be as deep as the parser lets it be."""
     stack: list[tuple[object, str, int]] = [(root, "", 0)]
     while stack:
         value, pointer, depth = stack.pop()
         if isinstance(value, str):
             yield from _text_breaches(value, pointer)
-        elif isinstance(value, dict | list):
+        elif isinstance(value, dict | list) and value is not entries:
             if depth == DEPTH_MAX:
                 yield Breach(pointer, "too-deep", f"is nested deeper than {DEPTH_MAX} levels")
                 continue

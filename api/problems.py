@@ -102,7 +102,8 @@ def answer(exception: Exception, context: Mapping[str, Any]) -> Response:
     if problem.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         path = context["request"].path
         log.error("request.failed", path=path, status=problem.status_code, code=problem.code, exc_info=exception)
-    return Response(problem.body(), status=problem.status_code, headers=problem.headers, content_type=MEDIA_TYPE)
+    headers = {"Cache-Control": "no-store", **problem.headers}  # a 404 may be cached unless it says otherwise
+    return Response(problem.body(), status=problem.status_code, headers=headers, content_type=MEDIA_TYPE)
 
 
 _UNAUTHENTICATED = (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)
@@ -123,7 +124,6 @@ _TRANSLATIONS: dict[type[Exception], _Translation] = {
         415, "unsupported-media-type", "The Content-Type must be application/json."
     ),
     RequestDataTooBig: _Translation(413, "too-large", "The body is too large."),
-    DisallowedHost: _Translation(400, "invalid-request", "The Host header is no host."),
 }
 
 
@@ -139,6 +139,9 @@ def _problem(exception: Exception) -> Problem:
         )
     if isinstance(exception, Http404 | exceptions.NotFound):
         return not_found_problem()
+    if isinstance(exception, DisallowedHost):
+        errors = [{"header": "Host", "code": "malformed", "detail": "is not a host name"}]
+        return Problem(400, "invalid-request", _summary(errors, "header"), errors=errors)
     if isinstance(exception, OperationalError | InterfaceError):
         return unavailable("The database cannot be reached or is too busy; the same key is safe to send again.")
     translation = _TRANSLATIONS.get(type(exception))

@@ -49,8 +49,8 @@ class ProductsView(APIView):
 
     def get(self, request: Request) -> Response:
         """All products by sku."""
-        filters_of(Filters, request)
-        return page(request, Product.objects.all(), ("sku",), rendering.product)
+        filters = filters_of(Filters, request)
+        return page(request, filters, Product.objects.all(), ("sku",), rendering.product)
 
     def post(self, request: Request) -> Response:
         """Create a product."""

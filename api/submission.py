@@ -58,8 +58,11 @@ class _Checked:
     outcome: Submission | Problem
 
 
-def submit(caller: Caller, requests: Sequence[Request]) -> list[Answer]:
-    """Accept the commands in the order given, all new ones in one transaction, and ring for their lanes."""
+def submit(caller: Caller, requests: Sequence[Request | Problem]) -> list[Answer]:
+    """Accept the commands in the order given, all new ones in one transaction, and ring for their lanes.
+
+    A request that could not even be read stands as its Problem.
+    """
     now = datetime.now(UTC)
     checked = [_check(caller, request, now) for request in requests]
     faulty = [each.key for each in checked if isinstance(each, _Checked) and isinstance(each.outcome, Problem)]
@@ -69,11 +72,14 @@ def submit(caller: Caller, requests: Sequence[Request]) -> list[Answer]:
     bell.ring({row.lane for row in accepted.values()})
     missed = [submission.idempotency_key for submission in good if submission.id not in accepted]
     if missed:
-        known |= commands.by_keys(caller.id, missed)
+        found = commands.by_keys(caller.id, missed)
+        known |= {key: row for key, row in found.items() if row.id not in accepted}
     return [_answer(each, accepted, known) for each in checked]
 
 
-def _check(caller: Caller, request: Request, now: datetime) -> _Checked | Problem:
+def _check(caller: Caller, request: Request | Problem, now: datetime) -> _Checked | Problem:
+    if isinstance(request, Problem):
+        return request
     try:
         key = parse_key(request.key)
     except Problem as problem:

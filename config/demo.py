@@ -228,6 +228,8 @@ def _last_line(text: str) -> str:
 
 
 if __name__ == "__main__":
+    # Asked to stop in whatever way, it stops the system that it has started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

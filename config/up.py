@@ -53,7 +53,9 @@ def main() -> int:
     try:
         with _claimed(place), _servers(place.data_dir) as variables:
             _run(place, dict(os.environ) | variables, interrupts)
-    except Interrupted:
+    except (Interrupted, SystemExit):
+        if not interrupts.count:
+            raise
         _say("Stopped.")
     return 0
 
@@ -113,19 +115,20 @@ def _servers(data_dir: Path) -> Iterator[dict[str, str]]:
         raise SystemExit(f"{absent}: not set, and {error.name} is not installed; set them or run `make up`") from None
     _say("Starting PostgreSQL and Valkey ...")
     try:
-        found = embedded.start(data_dir)
-        ours = {
-            "DATABASE_URL": found.database_url,
-            "REDIS_URL": found.redis_url,
-            "BROKER_URL": found.broker_url,
-            "SECRET_KEY": os.environ.get("SECRET_KEY") or found.secret_key,
-        }
-        with _known(data_dir, ours | given) as variables:
-            yield variables
+        try:
+            found = embedded.start(data_dir)
+            ours = {
+                "DATABASE_URL": found.database_url,
+                "REDIS_URL": found.redis_url,
+                "BROKER_URL": found.broker_url,
+                "SECRET_KEY": os.environ.get("SECRET_KEY") or found.secret_key,
+            }
+            with _known(data_dir, ours | given) as variables:
+                yield variables
+        finally:
+            embedded.stop(data_dir)
     except embedded.EmbeddedError as error:
         raise SystemExit(str(error)) from None
-    finally:
-        embedded.stop(data_dir)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from store import clients
 from worker.drain import Drained, drain
 
 API = "/api/v1"
+_ROOTS = ("http://", "/api/", "/health", "/problems/")
 
 
 @dataclass(slots=True)
@@ -21,6 +23,33 @@ class Answer:
     headers: dict[str, str]
     body: Any
     raw: bytes = b""
+
+    def problem(self, status: int, code: str) -> dict[str, Any]:
+        """The problem object that the answer must be, its shape checked (RFC 9457)."""
+        assert (self.status, self.body and self.body.get("code")) == (status, code), self
+        assert self.headers["content-type"] == "application/problem+json"
+        return problem(self.body, status, code)
+
+    def errors(self) -> list[tuple[str, str]]:
+        """Of a `400 invalid-request`: place and code of everything wrong, in the order told."""
+        return errors_of(self.problem(400, "invalid-request"))
+
+
+def problem(body: dict[str, Any], status: int, code: str) -> dict[str, Any]:
+    """The problem object, as it stands in an answer or in a batch's results, its shape checked."""
+    assert (body["status"], body["code"], body["type"]) == (status, code, f"/problems/{code}")
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def errors_of(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Place and code of each entry of `errors`; each names one pointer, header or parameter."""
+    for error in body["errors"]:
+        assert len(error.keys() & {"pointer", "header", "parameter"}) == 1, error
+        assert error["detail"]
+    places = ("pointer", "header", "parameter")
+    return [(next(error[place] for place in places if place in error), error["code"]) for error in body["errors"]]
 
 
 @dataclass(slots=True)
@@ -40,34 +69,45 @@ class Till:
     def request(
         self, method: str, path: str, body: object = None, raw: bytes | None = None, **headers: str | None
     ) -> Answer:
-        """Any request below `/api/v1`, or to a path from `/` on that begins with `//` or names it in full.
+        """Any request below `/api/v1`, or to a link as the API gives it, or to a route at the root.
 
         The keyword `Idempotency_Key="x"` becomes the header `Idempotency-Key: x`; None leaves a header out.
         """
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
-        named = {"Authorization": f"Api-Key {self.key}"} | {
+        named = {"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"} | {
             name.replace("_", "-"): text for name, text in headers.items()
         }
-        content_type = named.pop("Content-Type", "application/json")
-        response = self.http.generic(
-            method, f"{API}{path}", content, content_type=content_type, headers={k: v for k, v in named.items() if v}
-        )
+        content_type = named.pop("Content-Type") or ""
+        given = {name: text for name, text in named.items() if text is not None}
+        address = path if path.startswith(_ROOTS) else f"{API}{path}"
+        response = self.http.generic(method, address, content, content_type=content_type, headers=given)
         is_json = "json" in response.headers.get("Content-Type", "")
         parsed = json.loads(response.content) if is_json and response.content else None
         return Answer(
             response.status_code, {k.lower(): v for k, v in response.headers.items()}, parsed, response.content
         )
 
-    def get(self, path: str, **headers: str) -> Answer:
+    def get(self, path: str, **headers: str | None) -> Answer:
         """A GET."""
         return self.request("GET", path, None, None, **headers)
+
+    def post(self, path: str, body: object = None, **headers: str | None) -> Answer:
+        """A POST, without an Idempotency-Key unless one is given."""
+        return self.request("POST", path, body, None, **headers)
 
     def submit(
         self, type_: str, payload: dict[str, Any] | None = None, *, key: str | None = None, **members: Any
     ) -> Answer:
         """POST one command; without `key` under a new one."""
         body = {"type": type_, "payload": payload or {}, **members}
-        return self.request("POST", "/commands", body, Idempotency_Key=key or str(uuid.uuid4()))
+        return self.post("/commands", body, Idempotency_Key=key or str(uuid.uuid4()))
+
+    def batch(self, *entries: object) -> list[dict[str, Any]]:
+        """POST a batch that must be taken as a whole: its results."""
+        answer = self.post("/commands/batch", {"commands": entries})
+        assert answer.status == 200, answer
+        results: list[dict[str, Any]] = answer.body["results"]
+        return results
 
     def run(self, type_: str, payload: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
         """POST one command, drain, and read it back: the final command resource."""
@@ -85,6 +125,26 @@ class Till:
             assert self.run("stock.receive", {"sku": sku, "qty": stock})["status"] == "succeeded"
         found: dict[str, Any] = self.get(f"/products/{answer.body['id']}").body
         return found
+
+    def pages(self, path: str, way: str = "next") -> Iterator[list[dict[str, Any]]]:
+        """The results of every page of a list, by its own links."""
+        link: str | None = path
+        while link is not None:
+            answer = self.get(link)
+            assert answer.status == 200, answer
+            assert answer.body.keys() == {"results", "next", "previous"}
+            yield answer.body["results"]
+            link = answer.body[way]
+
+
+def entry(type_: str, payload: dict[str, Any] | None = None, *, key: str | None = None, **members: Any) -> Any:
+    """One entry of a batch; without `key` under a new one."""
+    return {"idempotency_key": key or str(uuid.uuid4()), "type": type_, "payload": payload or {}, **members}
+
+
+def statuses(results: Sequence[dict[str, Any]]) -> list[int]:
+    """The statuses of a batch's results."""
+    return [result["status"] for result in results]
 
 
 def run_drain(first_lane: int = 0, batch_max: int = 200) -> Drained:

@@ -2,8 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
 
 import psycopg
 import structlog
@@ -72,35 +70,30 @@ def _took_too_long(error: Exception) -> bool:
     return idle or isinstance(error, SoftTimeLimitExceeded)
 
 
-@dataclass(slots=True)
-class _Batch:
-    """A batch while it is being decided."""
-
-    now: datetime
-    world: World
-    finished: list[Finished] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-
-
 def _execute(claimed: list[Claimed]) -> None:
-    now = _now(claimed)
-    poisoned = [command for command in claimed if command.deaths_alone >= DEATHS_MAX]
-    finished = [_failed(command, "poisoned") for command in poisoned]
-    commands: dict[uuid.UUID, Command] = {}
-    for row in claimed:
-        if row.deaths_alone >= DEATHS_MAX:
-            continue
-        try:
-            commands[row.id] = _command(row)
-        except Exception as error:
-            finished.append(_failed(row, "internal-error", error))
-    batch = _Batch(now, loading.load(list(commands.values())), finished)
+    now = claimed[0].now
+    finished: list[Finished] = []
+    effects: list[Effect] = []
+    commands = {row.id: command for row in claimed if (command := _readable(row, finished))}
+    world = loading.load(list(commands.values()))
     for wave in _waves([row for row in claimed if row.id in commands]):
-        effects = [effect for row in wave if (effect := _decide(row, commands[row.id], batch))]
-        saving.save_orders(effects, now)
-        batch.effects += effects
-    saving.save_stock(batch.effects, now)
-    saving.finish(batch.finished, now)
+        decided = [effect for row in wave if (effect := _decide(row, commands[row.id], world, finished))]
+        saving.save_orders(decided, now)
+        effects += decided
+    saving.save_stock(effects, now)
+    saving.finish(finished, now)
+
+
+def _readable(row: Claimed, finished: list[Finished]) -> Command | None:
+    """The command of a row; None when it is not to be decided, and has ended here."""
+    if row.deaths_alone >= DEATHS_MAX:
+        finished.append(_failed(row, "poisoned"))
+        return None
+    try:
+        return _command(row)
+    except Exception as error:
+        finished.append(_failed(row, "internal-error", error))
+        return None
 
 
 def _command(row: Claimed) -> Command:
@@ -131,17 +124,18 @@ def _waves(claimed: Iterable[Claimed]) -> Iterable[list[Claimed]]:
     return waves
 
 
-def _decide(row: Claimed, command: Command, batch: _Batch) -> Effect | None:
-    before = batch.world.orders.get(row.order_id) if row.order_id else None
+def _decide(row: Claimed, command: Command, world: World, finished: list[Finished]) -> Effect | None:
+    """Decide one command; its end goes to `finished`, its yes to the world and the caller."""
+    before = world.orders.get(row.order_id) if row.order_id else None
     try:
-        outcome = decide(command, batch.world, batch.now)
+        outcome = decide(command, world, row.now)
     except Exception as error:
-        batch.finished.append(_failed(row, "internal-error", error))
+        finished.append(_failed(row, "internal-error", error))
         return None
-    batch.finished.append(_finished(row, outcome))
+    finished.append(_finished(row, outcome))
     if isinstance(outcome, Refused):
         return None
-    batch.world.apply(outcome)
+    world.apply(outcome)
     return Effect(claimed=row, applied=outcome, before=before)
 
 
@@ -161,7 +155,3 @@ _EXPLANATIONS: dict[str, Callable[[Claimed], str]] = {
 def _failed(row: Claimed, code: str, error: BaseException | None = None) -> Finished:
     log.error("command.failed", command_id=str(row.id), type=row.type, code=code, lane=row.lane, exc_info=error)
     return Finished(claimed=row, status="failed", error=result.of_refused(Refused(code, _EXPLANATIONS[code](row))))
-
-
-def _now(claimed: list[Claimed]) -> datetime:
-    return claimed[0].now
