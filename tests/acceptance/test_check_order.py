@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from store import clients
 from store.backlog import backlog
@@ -17,7 +17,7 @@ FORBIDDEN: dict[str, Any] = {"type": "stock.adjust", "payload": {"sku": "A", "de
 
 
 @pytest.fixture
-def full(settings: SettingsWrapper, pos: Till) -> Iterator[None]:
+def full(settings: Settings, pos: Till) -> Iterator[None]:
     """A backlog over its limit."""
     settings.BACKLOG_LIMIT = 1
     assert pos.submit("order.create", key="the one that waits").status == 202
