@@ -8,7 +8,7 @@ from typing import IO, Any, NoReturn
 
 from rest_framework.parsers import BaseParser
 
-from api.problems import Problem, invalid
+from api.problems import ERRORS_MAX, Problem, invalid
 from domain.fields import Breach, escape
 
 BODY_BYTES_MAX = 256 * 1024
@@ -68,9 +68,6 @@ def parse_json(body: bytes, apart: str | None = None) -> object:
     return value
 
 
-_BREACHES_MAX = 100
-
-
 def _or_problem(entry: object) -> object:
     try:
         _refuse_breaches(entry)
@@ -80,7 +77,7 @@ def _or_problem(entry: object) -> object:
 
 
 def _refuse_breaches(value: object, entries: object = None) -> None:
-    breaches = list(islice(_breaches(value, entries), _BREACHES_MAX))
+    breaches = list(islice(_breaches(value, entries), ERRORS_MAX))
     if breaches:
         raise invalid(breaches)
 

@@ -19,6 +19,8 @@ from domain.result import TITLES
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+ERRORS_MAX = 100
+"""How many errors one problem lists; the rest are counted."""
 
 HTTP_TITLES: dict[str, str] = {
     "idempotency-key-missing": "The Idempotency-Key header is missing",
@@ -75,7 +77,7 @@ class Problem(exceptions.APIException):
 def invalid(breaches: Iterable[Breach]) -> Problem:
     """400: the body breaks rules, each named by its JSON pointer."""
     errors = [{"pointer": breach.pointer, "code": breach.code, "detail": breach.detail} for breach in breaches]
-    return Problem(400, "invalid-request", _summary(errors, "pointer"), errors=errors)
+    return Problem(400, "invalid-request", _summary(errors, "pointer"), errors=errors[:ERRORS_MAX])
 
 
 def invalid_parameters(breaches: Iterable[Breach]) -> Problem:
@@ -83,7 +85,7 @@ def invalid_parameters(breaches: Iterable[Breach]) -> Problem:
     errors = [
         {"parameter": breach.pointer.lstrip("/"), "code": breach.code, "detail": breach.detail} for breach in breaches
     ]
-    return Problem(400, "invalid-request", _summary(errors, "parameter"), errors=errors)
+    return Problem(400, "invalid-request", _summary(errors, "parameter"), errors=errors[:ERRORS_MAX])
 
 
 def not_found_problem() -> Problem:
@@ -157,7 +159,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for a request that it cannot read itself."""
-    return _plain(Problem(400, "invalid-request", "The request cannot be read.", errors=[]))
+    problem = _problem(exception)
+    unreadable = Problem(400, "invalid-request", "The request cannot be read.", errors=[])
+    return _plain(problem if problem.status_code < HTTPStatus.INTERNAL_SERVER_ERROR else unreadable)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

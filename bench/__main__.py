@@ -54,6 +54,8 @@ def _servers() -> Iterator[embedded.Servers]:
             embedded.remove(folder)
         try:
             yield embedded.start(folder)
+        except embedded.EmbeddedError as error:
+            sys.exit(str(error))
         finally:
             embedded.remove(folder)
 

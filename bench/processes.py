@@ -14,6 +14,7 @@ from pathlib import Path
 from config.processes import PROJECT, spawn
 
 _STOP_SECONDS = 15.0
+_RUN_SECONDS_MAX = 120.0
 
 
 class ProcessError(Exception):
@@ -41,9 +42,13 @@ def running(name: str, argv: Sequence[str], env: Mapping[str, str], logs: Path) 
 
 def run(argv: Sequence[str], env: Mapping[str, str], given: str = "") -> str:
     """Run a program to its end; its standard output."""
-    done = subprocess.run(
-        argv, env=dict(env), cwd=PROJECT, input=given, capture_output=True, text=True, check=False, timeout=300
-    )
+    try:
+        done = subprocess.run(
+            argv, env=dict(env), cwd=PROJECT, input=given, capture_output=True, text=True, check=False,
+            timeout=_RUN_SECONDS_MAX,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ProcessError(f"{' '.join(argv)} took over {_RUN_SECONDS_MAX:.0f} s") from None
     if done.returncode:
         raise ProcessError(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.stdout

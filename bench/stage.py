@@ -14,10 +14,11 @@ import redis
 from psycopg import sql
 
 from bench.design import Design, Site
+from bench.orderly import LANES
 from config.embedded import Servers
 
-# Limits that protect a deployment from its clients, and would only cut a measurement short.
-_LIMITS = {"BACKLOG_LIMIT": "10000000", "RATE_LIMIT_PER_MINUTE": "100000000"}
+# Limits that protect a deployment from its clients would only cut a measurement short.
+_SETTINGS = {"BACKLOG_LIMIT": "10000000", "RATE_LIMIT_PER_MINUTE": "100000000", "LANES": str(LANES)}
 
 
 class Stage:
@@ -73,7 +74,7 @@ class Stage:
             "REDIS_URL": self._servers.redis_url,
             "SECRET_KEY": self._servers.secret_key,
         }
-        env |= _LIMITS | servers | {"LOG_LEVEL": "WARNING"}
+        env |= _SETTINGS | servers | {"LOG_LEVEL": "WARNING"}
         return Site(
             name=database,
             database_url=url,

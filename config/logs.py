@@ -42,6 +42,8 @@ def configuration(level: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
+            # Refusals are answers, not warnings.
+            "django.request": {"level": "ERROR"},
             "httpx": {"level": "WARNING"},
         },
     }

@@ -73,7 +73,7 @@ INSTALLED_APPS = [
     "config",
     "store",
 ]
-MIDDLEWARE: list[str] = []
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # sets Content-Length
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["api.authentication.Authenticated"],

@@ -17,7 +17,7 @@ def drain(lane: int) -> dict[str, Any]:
     return asdict(draining.drain(lane, settings.BATCH_MAX, bell.ring))
 
 
-@shared_task(name="sweep", ignore_result=True)
+@shared_task(name="sweep", ignore_result=True, send_events=False)  # twice a second, it would hide the drains in Flower
 def sweep() -> None:
     """Make ready what has become due, end what has expired, ring for what still waits."""
     bell.ring(sweeping.sweep())

@@ -77,3 +77,16 @@ def test_what_was_not_measured_neither_passes_nor_falls_short() -> None:
     assert table.count("not measured") == len(report.BARS)
     assert "pass" not in table
     assert "SHORT" not in table
+
+
+@pytest.mark.parametrize("names", ["", " , ", "worker,wroker", "WORKER"])
+def test_an_unknown_measurement_stops_the_start_and_is_named(
+    names: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--only", names])
+
+    with pytest.raises(SystemExit) as stopped:
+        program.main()
+
+    assert stopped.value.code == 2
+    assert "is not among pgbench, worker" in capsys.readouterr().err
