@@ -38,15 +38,18 @@ class Submission:
     traceparent: str | None = None
 
 
+_SUBMITTED = tuple(name for name in Submission.__slots__ if name not in {"body_hash", "lane_of"})
+
+# One JSON array for all rows: a tenth of the work of an array a column, for one row as for a thousand.
 _ACCEPT = f"""
 INSERT INTO command (id, client_id, idempotency_key, body_hash, type, order_id, lane, payload, expected_version,
                      expires_at, not_before, occurred_at, device_sequence, traceparent, parked)
-SELECT id, client_id, idempotency_key, decode(body_hash, 'hex'), type, order_id, lane, payload::jsonb, expected_version,
+SELECT id, client_id, idempotency_key, decode(body_hash, 'hex'), type, order_id, lane, payload, expected_version,
        expires_at, not_before, occurred_at, device_sequence, traceparent, coalesce(not_before > now(), false)
-FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::smallint[], %b::text[],
-            %b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::bigint[], %b::text[])
-     WITH ORDINALITY AS new (id, client_id, idempotency_key, body_hash, type, order_id, lane, payload, expected_version,
-                             expires_at, not_before, occurred_at, device_sequence, traceparent, position)
+FROM json_to_recordset(%s::json) AS new (
+    position int, id uuid, client_id bigint, idempotency_key text, body_hash text, type text, order_id uuid,
+    lane smallint, payload jsonb, expected_version bigint, expires_at timestamptz, not_before timestamptz,
+    occurred_at timestamptz, device_sequence bigint, traceparent text)
 ORDER BY position
 ON CONFLICT (client_id, idempotency_key) DO NOTHING
 RETURNING {COLUMNS}
@@ -83,27 +86,17 @@ def accept(submissions: Sequence[Submission], lanes: int) -> dict[uuid.UUID, Com
 
     A submission whose key its client has used before is left out; so is the second of two with one key.
     """
-    rows = [
-        (
-            each.id,
-            each.client_id,
-            each.idempotency_key,
-            each.body_hash.hex(),
-            each.type,
-            each.order_id,
-            lane_number(each.lane_of, lanes),
-            json.dumps(each.payload),
-            each.expected_version,
-            each.expires_at,
-            each.not_before,
-            each.occurred_at,
-            each.device_sequence,
-            each.traceparent,
-        )
-        for each in submissions
-    ]
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return {row.id: row for row in command_rows(_ACCEPT, columns)}
+    rows = [_row(position, each, lanes) for position, each in enumerate(submissions)]
+    return {row.id: row for row in command_rows(_ACCEPT, [json.dumps(rows, default=str)])}
+
+
+def _row(position: int, submission: Submission, lanes: int) -> dict[str, object]:
+    return {
+        **{name: getattr(submission, name) for name in _SUBMITTED},
+        "position": position,
+        "body_hash": submission.body_hash.hex(),
+        "lane": lane_number(submission.lane_of, lanes),
+    }
 
 
 def cancel(command_id: uuid.UUID, lane: int) -> bool:

@@ -1,0 +1,80 @@
+"""Health: for load balancers and operators, without authentication."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.conf import settings
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from store import presence
+from tests.till import Till, entry, run_drain
+
+KEYS = {"status", "database", "redis", "workers", "backlog", "oldest_queued_seconds"}
+
+
+@pytest.fixture
+def a_worker(database: None) -> Iterator[None]:
+    """One worker that has just sent its heartbeat, and no other."""
+    redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    presence.seen("commands@here")
+    yield
+    presence.left("commands@here")
+
+
+@pytest.mark.parametrize("path", ["/health/", "/health"])
+def test_all_is_well(a_worker: None, path: str) -> None:
+    answer = Client().get(path)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ok",
+        "database": True,
+        "redis": True,
+        "workers": 1,
+        "backlog": 0,
+        "oldest_queued_seconds": 0,
+    }
+
+
+def test_counts_what_waits(a_worker: None, pos: Till) -> None:
+    pos.batch(*(entry("order.create") for _ in range(3)))
+    body = Client().get("/health/").json()
+    assert body["backlog"] == 3
+    assert 0 < body["oldest_queued_seconds"] < 60
+    run_drain()
+    assert Client().get("/health/").json()["backlog"] == 0
+
+
+def test_a_command_for_later_waits_but_is_not_overdue(a_worker: None, pos: Till) -> None:
+    pos.submit("order.create", not_before="2099-01-01T00:00:00Z")
+    body = Client().get("/health/").json()
+    assert (body["backlog"], body["oldest_queued_seconds"]) == (1, 0)
+
+
+def test_is_degraded_without_a_worker(a_worker: None) -> None:
+    presence.left("commands@here")
+    answer = Client().get("/health/")
+    assert (answer.status_code, answer.json()["status"], answer.json()["workers"]) == (200, "degraded", 0)
+
+
+def test_is_degraded_without_redis(database: None, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    presence._redis.cache_clear()
+    try:
+        answer = Client().get("/health/")
+    finally:
+        presence._redis.cache_clear()
+    assert (answer.status_code, answer.json()["status"], answer.json()["redis"]) == (200, "degraded", False)
+    assert answer.json().keys() == KEYS
+
+
+def test_lives_and_is_ready(database: None) -> None:
+    for path in ("/health/live", "/health/ready"):
+        answer = Client().get(path)
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+def test_none_of_it_needs_authentication_and_all_of_it_stands_a_wrong_one(database: None) -> None:
+    for path in ("/health/", "/health/live", "/health/ready"):
+        assert Client().get(path, headers={"Authorization": "Api-Key junk"}).status_code == 200

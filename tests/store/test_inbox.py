@@ -1,0 +1,149 @@
+"""The inbox and the lanes: a number for ever, the order of acceptance, marks that outlive their worker."""
+
+import uuid
+from itertools import pairwise
+
+import pytest
+from django.db import connection, transaction
+
+from store import attempts, inbox, queue
+from store.models import Attempt, Command
+from tests.till import Till, entry, run_drain
+
+ORDER_ID = "01970000-0000-7000-8000-00000000abcd"
+
+LANE_NUMBERS = [
+    ("TEA", 1),
+    ("TEA", 64),
+    ("TEA", 1024),
+    (ORDER_ID, 64),
+    (ORDER_ID, 1024),
+    ("00000000-0000-0000-0000-000000000000", 64),
+    ("", 64),
+    ("Ä", 64),
+]
+
+
+@pytest.mark.parametrize(
+    ("lane_of", "lanes", "number"), [(*each, number) for each, number in zip(LANE_NUMBERS, [0] * 8, strict=True)]
+)
+def test_a_lane_number_is_the_same_for_ever(lane_of: str, lanes: int, number: int) -> None:
+    assert inbox.lane_number(lane_of, lanes) == number
+
+
+def test_lanes_share_the_orders_evenly() -> None:
+    numbers = [inbox.lane_number(str(uuid.UUID(int=number)), 64) for number in range(6_400)]
+    assert set(numbers) == set(range(64))
+    assert max(numbers.count(lane) for lane in range(64)) < 160
+
+
+def test_commands_of_one_order_share_a_lane_in_whatever_case_its_id_is_written(pos: Till) -> None:
+    pos.batch(
+        entry("order.create", order_id=ORDER_ID),
+        entry("order.cancel_draft", order_id=ORDER_ID.upper()),
+        entry("order.pay", {"method": "cash"}, order_id=ORDER_ID),
+    )
+    assert Command.objects.values_list("lane", flat=True).distinct().count() == 1
+
+
+def test_an_order_whose_id_the_server_chose_has_the_lane_of_that_id(pos: Till) -> None:
+    order_id = pos.submit("order.create").body["order_id"]
+    pos.submit("order.cancel_draft", order_id=order_id)
+    assert len(set(Command.objects.values_list("lane", flat=True))) == 1
+
+
+def test_commands_of_one_product_share_a_lane(manager: Till) -> None:
+    manager.batch(*(entry("stock.receive", {"sku": "TEA", "qty": number}) for number in (1, 2)))
+    manager.submit("stock.adjust", {"sku": "TEA", "delta": -1, "reason": "x"})
+    assert len(set(Command.objects.values_list("lane", flat=True))) == 1
+
+
+def test_a_batch_is_queued_in_its_own_order(pos: Till) -> None:
+    pos.batch(*(entry("order.create", key=f"a{number}") for number in range(100)))
+    pos.submit("order.create", key="alone")
+    pos.batch(entry("order.create", key="alone"), *(entry("order.create", key=f"b{number}") for number in range(100)))
+    keys = list(Command.objects.order_by("seq").values_list("idempotency_key", flat=True))
+    assert keys == [*(f"a{number}" for number in range(100)), "alone", *(f"b{number}" for number in range(100))]
+    ids = list(Command.objects.order_by("seq").values_list("id", flat=True))
+    assert all(first < second for first, second in pairwise(ids))
+
+
+def test_a_command_for_later_is_parked_and_one_for_now_is_not(pos: Till) -> None:
+    pos.submit("order.create", key="later", not_before="2099-01-01T00:00:00Z")
+    pos.submit("order.create", key="now", not_before="2020-01-01T00:00:00Z")
+    assert dict(Command.objects.values_list("idempotency_key", "parked")) == {"later": True, "now": False}
+    assert run_drain().commands == 1
+
+
+def claim_all() -> list[queue.Claimed]:
+    return queue.claim(queue.lock_ready_lanes(0, 200), 200)
+
+
+def test_a_mark_survives_the_transaction_that_it_is_about(pos: Till) -> None:
+    pos.submit("order.create")
+    run = uuid.uuid4()
+    with transaction.atomic():
+        attempts.begin(run, claim_all())
+        transaction.set_rollback(True)
+    command = Command.objects.get()
+    assert list(Attempt.objects.values_list("lane", "run", "seqs")) == [(command.lane, run, [command.seq])]
+
+
+def test_a_mark_goes_with_the_transaction_that_ends_it(pos: Till) -> None:
+    pos.submit("order.create")
+    run = uuid.uuid4()
+    for rolled_back, left in ((True, 1), (False, 0)):
+        with transaction.atomic():
+            claimed = claim_all()
+            if rolled_back:
+                attempts.begin(run, claimed)
+            attempts.end(run, claimed)
+            transaction.set_rollback(rolled_back)
+        assert Attempt.objects.count() == left
+
+
+def test_a_forgiven_mark_is_gone(pos: Till) -> None:
+    pos.submit("order.create")
+    run = uuid.uuid4()
+    with transaction.atomic():
+        attempts.begin(run, claim_all())
+    attempts.forgive(run)
+    assert not Attempt.objects.exists()
+
+
+def test_a_mark_that_is_left_is_a_death_of_each_command_that_it_names(pos: Till) -> None:
+    pos.batch(*(entry("order.create", order_id=ORDER_ID) for _ in range(2)))
+    with transaction.atomic():
+        both = claim_all()
+        assert [(command.deaths, command.deaths_alone) for command in both] == [(0, 0), (0, 0)]
+        attempts.begin(uuid.uuid4(), both)
+    with transaction.atomic():
+        (first,) = claim_all()
+        assert (first.id, first.deaths, first.deaths_alone) == (both[0].id, 1, 0)
+        attempts.begin(uuid.uuid4(), [first])
+    with transaction.atomic():
+        (again,) = claim_all()
+        assert (again.id, again.deaths, again.deaths_alone) == (both[0].id, 2, 1)
+
+
+def test_the_marks_of_the_dead_go_when_all_they_name_has_ended(pos: Till) -> None:
+    pos.batch(*(entry("order.create", order_id=ORDER_ID) for _ in range(3)))
+    with transaction.atomic():
+        attempts.begin(uuid.uuid4(), claim_all())
+    assert run_drain().commands == 3
+    assert not Attempt.objects.exists()
+    assert list(Command.objects.order_by("seq").values_list("attempts", flat=True)) == [2, 2, 2]
+
+
+def test_lanes_that_another_worker_holds_are_left_to_it(pos: Till) -> None:
+    pos.submit("order.create")
+    lane = Command.objects.get().lane
+    with transaction.atomic():
+        queue.lock_lanes([lane])
+        other = connection.copy()
+        try:
+            with other.cursor() as cursor:
+                cursor.execute("SELECT id FROM lane WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED", [lane])
+                assert cursor.fetchall() == []
+        finally:
+            other.close()
