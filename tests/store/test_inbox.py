@@ -13,20 +13,17 @@ from tests.till import Till, entry, run_drain
 ORDER_ID = "01970000-0000-7000-8000-00000000abcd"
 
 LANE_NUMBERS = [
-    ("TEA", 1),
-    ("TEA", 64),
-    ("TEA", 1024),
-    (ORDER_ID, 64),
-    (ORDER_ID, 1024),
-    ("00000000-0000-0000-0000-000000000000", 64),
-    ("", 64),
-    ("Ä", 64),
+    ("TEA", 1, 0),
+    ("TEA", 64, 20),
+    ("TEA", 1024, 84),
+    (ORDER_ID, 64, 24),
+    (ORDER_ID, 1024, 216),
+    ("00000000-0000-0000-0000-000000000000", 64, 20),
+    ("Ä", 64, 61),
 ]
 
 
-@pytest.mark.parametrize(
-    ("lane_of", "lanes", "number"), [(*each, number) for each, number in zip(LANE_NUMBERS, [0] * 8, strict=True)]
-)
+@pytest.mark.parametrize(("lane_of", "lanes", "number"), LANE_NUMBERS)
 def test_a_lane_number_is_the_same_for_ever(lane_of: str, lanes: int, number: int) -> None:
     assert inbox.lane_number(lane_of, lanes) == number
 

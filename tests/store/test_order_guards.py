@@ -1,6 +1,8 @@
 """Orders and their lines, attacked by hand at the SQL prompt: the database itself refuses."""
 
+import contextlib
 import uuid
+from functools import partial
 from typing import LiteralString
 
 import pytest
@@ -31,11 +33,9 @@ def test_a_status_moves_only_as_the_workflow_table_says(database: None, name: st
     moved = []
     for target in workflow.STATUSES:
         order_id = order_in(name, source)
-        try:
+        with contextlib.suppress(IntegrityError):
             execute(MOVE, target, order_id)
-        except IntegrityError as error:
-            assert "the workflow has no such move" in str(error)
-        else:
+        if value("SELECT status FROM orders WHERE id = %s", order_id) == target:
             moved.append(target)
     allowed = {*workflow.allowed(name, source), source}
     assert set(moved) == allowed
@@ -126,7 +126,7 @@ def test_a_line_cannot_move_from_one_order_to_another(shop: Shop) -> None:
     draft, other, paid = shop.draft(), shop.draft(), shop.paid()
     attack: LiteralString = "UPDATE order_line SET order_id = %s, position = 9 WHERE order_id = %s AND position = 0"
     for source, target in ((draft, paid), (paid, draft), (draft, other)):
-        refused(lambda source=source, target=target: execute(attack, target, source), "frozen")
+        refused(partial(execute, attack, target, source), "frozen")
 
 
 def test_a_line_without_pieces_or_with_a_negative_price_is_refused(shop: Shop) -> None:
