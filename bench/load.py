@@ -33,8 +33,8 @@ class Plan:
     connections: int
     follow: bool = False
     rest_seconds: float = 0.0  # each client's pause before a command
-    # A client that follows asks soon at first, then more and more politely. Of the paces tried, from 2 to 50 ms at first
-    # and up to 20, 50 or 100 ms later, this one suited the ordinary design best; Orderly hardly notices.
+    # A client that follows asks soon at first, then more and more politely. Of the paces tried, from 2 to 50 ms at
+    # first and up to 20, 50 or 100 ms later, this one suited the ordinary design best; Orderly hardly notices.
     poll_first_seconds: float = 0.002
     poll_growth: float = 1.5
     poll_last_seconds: float = 0.05
@@ -46,6 +46,7 @@ class Outcome:
     """What came of it: completed requests (or followed commands), their rate and latencies."""
 
     completed: int
+    requests: int
     seconds: float
     rate: float
     p50_ms: float
@@ -70,6 +71,7 @@ class Run:
         self._pauses: list[tuple[float, int, Client, Connection]] = []
         self._tickets = itertools.count()
         self._open = 0
+        self._sent = 0
 
     def carry_out(self) -> Outcome:
         """Run all clients to the end of the bodies, or to the end of the time."""
@@ -84,6 +86,7 @@ class Run:
         latencies = self._latencies or [float("nan")]
         return Outcome(
             completed=len(self._latencies),
+            requests=self._sent,
             seconds=seconds,
             rate=len(self._latencies) / seconds,
             p50_ms=percentile(latencies, 50) * 1000,
@@ -127,6 +130,7 @@ class Run:
             self._open -= 1
             return
         if isinstance(step, bytes):
+            self._sent += 1
             connection.send(step, client)
         else:
             heapq.heappush(self._pauses, (time.perf_counter() + step, next(self._tickets), client, connection))

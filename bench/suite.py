@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench import measures, pgbench
+from bench.load import Outcome
 from bench.orderly import Orderly
 from bench.ordinary.design import Ordinary
 from bench.stage import Stage
@@ -100,14 +101,20 @@ def _batch(stage: Stage, sizes: Sizes) -> Measured:
 
 def _whole(stage: Stage, sizes: Sizes) -> Measured:
     outcome = measures.whole(stage, ORDERLY, commands=sizes.whole, rounds=sizes.rounds)
-    extra = {"the whole way, p50, ms": outcome.p50_ms, "the whole way, p99, ms": outcome.p99_ms}
-    return Measured(figures={"whole": outcome.rate}, extra=extra)
+    return Measured(figures={"whole": outcome.rate}, extra=_explained("the whole way", outcome))
 
 
 def _ordinary_whole(stage: Stage, sizes: Sizes) -> Measured:
     outcome = measures.whole(stage, ORDINARY, commands=sizes.ordinary_whole, rounds=sizes.rounds)
-    extra = {"ordinary whole way, p50, ms": outcome.p50_ms, "ordinary whole way, p99, ms": outcome.p99_ms}
-    return Measured(figures={"ordinary_whole": outcome.rate}, extra=extra)
+    return Measured(figures={"ordinary_whole": outcome.rate}, extra=_explained("ordinary whole way", outcome))
+
+
+def _explained(name: str, outcome: Outcome) -> dict[str, float]:
+    return {
+        f"{name}, p50, ms": outcome.p50_ms,
+        f"{name}, p99, ms": outcome.p99_ms,
+        f"{name}, requests a command": outcome.requests / outcome.completed,
+    }
 
 
 def _idle(stage: Stage, sizes: Sizes) -> Measured:

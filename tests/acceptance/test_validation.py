@@ -7,7 +7,7 @@ import pytest
 from api.parsing import BODY_BYTES_MAX
 from domain import registry
 from store.models import Command
-from tests.till import Till
+from tests.till import Till, entry, errors_of, statuses
 
 ORDER_ID = "01970000-0000-7000-8000-00000000abcd"
 CREATE: dict[str, Any] = {"type": "order.create", "payload": {}}
@@ -115,6 +115,24 @@ def test_takes_a_body_of_the_largest_size_and_no_larger(pos: Till) -> None:
     assert BODY_BYTES_MAX == 256 * 1024
     assert pos.request("POST", "/commands", raw=padded, Idempotency_Key="a").status == 202
     pos.request("POST", "/commands", raw=padded + b" ", Idempotency_Key="b").problem(413, "too-large")
+
+
+def test_money_with_more_digits_than_the_currency_of_the_order_is_refused(pos: Till) -> None:
+    euros, dinars = (pos.run("order.create", {"currency": each})["order_id"] for each in ("EUR", "KWD"))
+    payload = {"method": "cash", "amount": "1.0000", "tendered": "1.000"}
+    too_many = [("/payload/amount", "not-money"), ("/payload/tendered", "not-money")]
+    assert pos.submit("order.pay", payload, order_id=euros).errors() == too_many
+    assert pos.submit("order.pay", payload, order_id=dinars).errors() == too_many[:1]
+    (result,) = pos.batch(entry("order.pay", payload, order_id=euros))
+    assert errors_of(result["error"]) == too_many
+
+
+def test_money_of_an_order_that_does_not_exist_yet_is_checked_when_its_turn_comes(pos: Till) -> None:
+    results = pos.batch(
+        entry("order.create", {"currency": "EUR"}, order_id=ORDER_ID),
+        entry("order.pay", {"method": "cash", "amount": "1.000"}, order_id=ORDER_ID),
+    )
+    assert statuses(results) == [202, 202]
 
 
 def test_the_detail_of_a_problem_names_the_first_place(pos: Till) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -67,6 +68,36 @@ def test_is_degraded_without_redis(database: None, settings: Settings) -> None:
         presence._redis.cache_clear()
     assert (answer.status_code, answer.json()["status"], answer.json()["redis"]) == (200, "degraded", False)
     assert answer.json().keys() == KEYS
+
+
+@pytest.fixture
+def no_database(database: None) -> Iterator[None]:
+    """PostgreSQL is nowhere to be found; not even a connection to it is left."""
+    port = connection.settings_dict["PORT"]
+    connection.close()
+    connection.settings_dict["PORT"] = "1"
+    yield
+    connection.settings_dict["PORT"] = port
+
+
+def test_says_that_the_database_is_away(no_database: None) -> None:
+    for path, status in (("/health/", 503), ("/health/ready", 503), ("/health/live", 200)):
+        assert Client().get(path).status_code == status
+    body = Client().get("/health/").json()
+    assert body.keys() == KEYS
+    assert (body["status"], body["database"], body["backlog"]) == ("degraded", False, 0)
+
+
+def test_nothing_is_accepted_while_the_database_is_away(pos: Till, request: pytest.FixtureRequest) -> None:
+    assert pos.get("/products").status == 200  # from here on, the key is remembered for a second
+    request.getfixturevalue("no_database")
+    body = {"type": "order.create", "payload": {}}
+    for key in (pos.key, f"00000000.{pos.key}"):
+        answer = pos.post("/commands", body, Idempotency_Key="k", Authorization=f"Api-Key {key}")
+        answer.problem(503, "unavailable")
+        assert answer.headers["retry-after"].isdigit()
+    batch = pos.post("/commands/batch", {"commands": [body | {"idempotency_key": "k"}]})
+    batch.problem(503, "unavailable")
 
 
 def test_lives_and_is_ready(database: None) -> None:
