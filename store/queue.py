@@ -12,9 +12,6 @@ from typing import Any
 
 from store import db
 
-LANES_PER_BATCH = 16
-"""How many lanes one batch may fill itself from: enough for large batches, few enough to leave lanes for others."""
-
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
@@ -72,9 +69,9 @@ ORDER BY c.seq
 """
 
 
-def lock_ready_lanes(first_lane: int, batch_max: int) -> list[int]:
-    """Lock free lanes that have ready commands, from `first_lane` on, until the transaction ends."""
-    return db.scalars(_LOCK_READY_LANES, [first_lane, min(LANES_PER_BATCH, batch_max)])
+def lock_ready_lanes(first_lane: int, lanes_max: int) -> list[int]:
+    """Lock up to `lanes_max` free lanes that have ready commands, from `first_lane` on, until the transaction ends."""
+    return db.scalars(_LOCK_READY_LANES, [first_lane, lanes_max])
 
 
 def claim(lanes: Sequence[int], batch_max: int) -> list[Claimed]:

@@ -13,6 +13,7 @@ from celery import Celery
 from django.conf import settings
 from kombu import Producer
 
+from store import awake
 from worker.app import app
 
 REST_FACTOR = 2.0
@@ -24,20 +25,29 @@ log = structlog.get_logger()
 
 
 class Bell:
-    """One a process; `ring` costs microseconds and never raises."""
+    """One a process; ringing costs microseconds and never raises. Call it after the commit."""
 
     def __init__(self, celery: Celery, transport_options: Mapping[str, object]) -> None:
         self._celery = celery
         self._transport_options = transport_options
         self._rung: set[int] = set()
+        self._anyway = False
         self._wake = threading.Event()
         self._starting = threading.Lock()
         self._ringer: threading.Thread | None = None
         self._producer: Producer | None = None
 
     def ring(self, lanes: Iterable[int]) -> None:
-        """Have a drain begin at one of these lanes soon; call it after the commit."""
+        """These lanes have new commands: have a drain begin at one of them soon, unless one is awake already."""
         self._rung.update(lanes)
+        self._wake_ringer()
+
+    def ring_anyway(self, lane: int) -> None:
+        """Have one more drain begin at this lane soon."""
+        self._anyway = True
+        self.ring([lane])
+
+    def _wake_ringer(self) -> None:
         if not self._rings():
             with self._starting:
                 if not self._rings():
@@ -57,7 +67,9 @@ class Bell:
             if self._rung:
                 lane = self._rung.pop()
                 self._rung.clear()
-                self._publish(lane)
+                anyway, self._anyway = self._anyway, False
+                if anyway or not awake.is_shown():
+                    self._publish(lane)
             busy = time.monotonic() - started
             time.sleep(min(max(busy * REST_FACTOR, REST_SECONDS_MIN), REST_SECONDS_MAX))
 

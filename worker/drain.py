@@ -1,21 +1,29 @@
 """Draining: batch after batch until no free lane has a ready command, or the time is up.
 
 No wake-up is lost. A bell rings after its command has committed; a drain that finds the command's lane locked may go,
-because whoever holds a lane always looks again after letting go of it.
+because whoever holds a lane always looks again after letting go of it. A bell is spared while a drain is awake, because
+that drain looks again after taking down its sign.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 from django.db import close_old_connections
 
+from store import awake
 from store.db import TRANSIENT
 from worker.execute import BatchFailed, execute_batch, fail
 
 SECONDS_MAX = 0.5
 """How long one drain goes on before it makes room for another."""
+GATHER_SECONDS = 0.004
+"""The pause after a small batch: commands that come meanwhile share the next one, and the one after it costs less."""
+LOOKS_IN_VAIN_MAX = 2
+"""How often a drain looks for commands and finds none before it goes: a message costs more than a look."""
+LANES_MAX = 64
+"""How many lanes a batch may fill itself from while there is little to do."""
 FAULTS_MAX = 8
 """How many passing faults in a row one drain meets before it leaves the rest to the next bell."""
 
@@ -30,35 +38,65 @@ class Drained:
     batches: int
 
 
-def drain(first_lane: int, batch_max: int, ring: Callable[[Iterable[int]], None]) -> Drained:
+def drain(first_lane: int, batch_max: int, ring: Callable[[int], None]) -> Drained:
     """Execute ready commands, those of `first_lane` first, for about `SECONDS_MAX` seconds at most.
 
-    It rings once for a further drain: as soon as a batch is full, so that idle workers join in, or when time is up.
+    It rings for another drain as soon as there is plenty, so that idle workers join in, and when its time is up.
     """
     deadline = time.monotonic() + SECONDS_MAX
-    commands = batches = faults = 0
-    size = batch_max
+    work = _Work(first_lane, batch_max)
+    in_vain = 0
     rung = False
-    while faults < FAULTS_MAX:
-        try:
-            ended = execute_batch(first_lane, size)
-        except BatchFailed as failed:
-            faults += _met(failed)
-            size = max(1, size // 2)
-            continue
-        if ended is None:
-            break
-        commands += ended
-        batches += 1
-        faults = 0
-        size = min(batch_max, size * 2)
-        late = time.monotonic() > deadline
-        if not rung and (late or ended > batch_max // 2):
-            ring([first_lane])
+    awake.show()
+    while time.monotonic() < deadline and work.faults < FAULTS_MAX:
+        in_vain = 0 if work.look() else in_vain + 1
+        if work.is_plenty and not rung:
+            ring(first_lane)
             rung = True
-        if late:
-            break
-    return Drained(commands, batches)
+        if in_vain == LOOKS_IN_VAIN_MAX:
+            awake.hide()
+            if not work.look():
+                return work.drained
+            awake.show()
+        if not work.is_plenty:
+            time.sleep(GATHER_SECONDS)
+    awake.hide()
+    if not work.faults:
+        ring(first_lane)
+    return work.drained
+
+
+class _Work:
+    """What a drain has done so far, and how much it takes at a time.
+
+    While there is plenty, a batch takes fewer and fewer lanes, so that others find some; while there is little, all it
+    finds. After a fault batches are halved, until a culprit stands alone.
+    """
+
+    def __init__(self, first_lane: int, batch_max: int) -> None:
+        self.drained = Drained(commands=0, batches=0)
+        self.faults = 0
+        self.is_plenty = False
+        self._first_lane = first_lane
+        self._batch_max = self._batch = batch_max
+        self._lanes = LANES_MAX
+
+    def look(self) -> bool:
+        """Execute a batch, if there is one; whether there was."""
+        try:
+            ended = execute_batch(self._first_lane, self._batch, self._lanes)
+        except BatchFailed as failed:
+            self.faults += _met(failed)
+            self._batch = max(1, self._batch // 2)
+            return True
+        self.faults = 0
+        self.is_plenty = (ended or 0) > self._batch_max // 2
+        self._lanes = max(1, self._lanes // 2) if self.is_plenty else min(LANES_MAX, self._lanes * 2)
+        if ended is None:
+            return False
+        self._batch = min(self._batch_max, self._batch * 2)
+        self.drained = Drained(self.drained.commands + ended, self.drained.batches + 1)
+        return True
 
 
 def _met(failed: BatchFailed) -> bool:

@@ -32,8 +32,10 @@ class BatchFailed(Exception):  # noqa: N818 - past tense, like an event
         self.claimed = claimed
 
 
-def execute_batch(first_lane: int, batch_max: int) -> int | None:
-    """Execute up to `batch_max` ready commands of free lanes: how many ended, None when no free lane has any.
+def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None:
+    """Execute up to `batch_max` ready commands of up to `lanes_max` free lanes, from `first_lane` on.
+
+    Returns how many ended, None when no free lane has any.
 
     Raises BatchFailed from whatever went wrong.
     """
@@ -41,7 +43,7 @@ def execute_batch(first_lane: int, batch_max: int) -> int | None:
     claimed: list[Claimed] = []
     try:
         with transaction.atomic(durable=True):
-            lanes = queue.lock_ready_lanes(first_lane, batch_max)
+            lanes = queue.lock_ready_lanes(first_lane, min(lanes_max, batch_max))
             if not lanes:
                 return None
             claimed = queue.claim(lanes, batch_max)

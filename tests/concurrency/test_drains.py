@@ -71,7 +71,7 @@ def test_without_the_lane_lock_drains_collide(manager: Till, monkeypatch: pytest
 
     def one_batch() -> str:
         try:
-            return str(execute.execute_batch(0, 200))
+            return str(execute.execute_batch(0, 200, 64))
         except execute.BatchFailed:
             return "collided"
 
@@ -95,8 +95,7 @@ def test_the_last_pieces_are_sold_once(manager: Till, monkeypatch: pytest.Monkey
         return load(commands)
 
     monkeypatch.setattr(loading, "load", load_together)
-    monkeypatch.setattr(queue, "LANES_PER_BATCH", 5)
-    at_once(2, lambda: execute.execute_batch(0, 10))
+    at_once(2, lambda: execute.execute_batch(0, 10, 5))
     monkeypatch.undo()
     run_drain()
     broken = invariants.broken_rules(raw())
@@ -128,7 +127,7 @@ def test_a_command_that_comes_while_its_lane_is_locked_is_not_forgotten(
         run_drain()
         assert statuses() == {"succeeded": 2}
     else:
-        execute.execute_batch(0, 200)
+        execute.execute_batch(0, 200, 64)
         assert statuses() == {"succeeded": 1, "queued": 1}
 
 
