@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config import embedded
-from config.embedded_folder import command_line, until
+from config.embedded.folder import command_line, until
 
 PATIENCE_SECONDS = 20.0
 
@@ -141,7 +141,7 @@ def test_stopping_a_folder_without_servers_does_nothing(folder: Path) -> None:
 
 def test_a_valkey_that_does_not_answer_is_ended_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _url, pid = embedded.start_valkey(folder)
-    monkeypatch.setattr("config.embedded_valkey_server.STOP_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("config.embedded.valkey.STOP_TIMEOUT_SECONDS", 0.2)
     os.kill(pid, signal.SIGSTOP)
     embedded.stop_valkey(folder)
     assert until(lambda: is_gone(pid), PATIENCE_SECONDS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from config.demo_report import Journal
+from config.demo.report import Journal
 
 FINAL_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.005

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from config import embedded_postgres_server, embedded_valkey_server
-from config.embedded_folder import EmbeddedError, kept_secret, locked, prepared, write_variables
+from config.embedded import postgres, valkey
+from config.embedded.folder import EmbeddedError, kept_secret, locked, prepared, write_variables
 
 __all__ = [
     "EmbeddedError",
@@ -85,35 +85,35 @@ def remove(data_dir: Path) -> None:
     with locked(folder, "servers"):
         stop_valkey(folder)
         stop_postgres(folder, "immediate")
-        embedded_postgres_server.forget(folder)
+        postgres.forget(folder)
         shutil.rmtree(folder)
 
 
 def start_postgres(data_dir: Path, *, durable: bool = True) -> tuple[str, int]:
     """The URL of the database `orderly` and the postmaster's process id; found, else started. Raises EmbeddedError."""
-    return embedded_postgres_server.start(data_dir, durable=durable)
+    return postgres.start(data_dir, durable=durable)
 
 
 def stop_postgres(data_dir: Path, mode: Literal["fast", "immediate"] = "fast") -> None:
     """Ends PostgreSQL: `fast` in order, `immediate` like a power cut, so that the next start recovers from its log."""
-    embedded_postgres_server.stop(data_dir, mode)
+    postgres.stop(data_dir, mode)
 
 
 def start_valkey(data_dir: Path) -> tuple[str, int]:
     """Valkey's URL without a database number, and its process id; found, else started. Raises EmbeddedError."""
-    return embedded_valkey_server.start(data_dir)
+    return valkey.start(data_dir)
 
 
 def stop_valkey(data_dir: Path) -> None:
     """Ends Valkey in order: what it accepted is there again after the next start."""
-    embedded_valkey_server.stop(data_dir)
+    valkey.stop(data_dir)
 
 
 def empty_valkey(data_dir: Path) -> None:
     """Deletes the stopped Valkey's files; port and password stay. Raises EmbeddedError while it runs."""
-    embedded_valkey_server.empty(data_dir)
+    valkey.empty(data_dir)
 
 
 def postgres_binaries() -> Path:
     """The folder of PostgreSQL's programs; `psql` and `pgbench` are among them. Raises EmbeddedError if absent."""
-    return embedded_postgres_server.binaries()
+    return postgres.binaries()

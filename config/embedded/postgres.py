@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import psycopg
 
-from config.embedded_folder import (
+from config.embedded.folder import (
     EmbeddedError,
     command_line,
     is_free,

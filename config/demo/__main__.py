@@ -21,8 +21,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from config import env
-from config.demo_report import Journal, report
-from config.demo_till import Till, Unexpected
+from config.demo.report import Journal, report
+from config.demo.till import Till, Unexpected
 from config.processes import PROJECT, free_port
 from config.seed import KEYS_FILE, Api, SeedFailed, read_keys
 

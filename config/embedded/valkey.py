@@ -15,7 +15,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config.embedded_folder import (
+from config.embedded.folder import (
     EmbeddedError,
     command_line,
     is_free,
