@@ -72,11 +72,17 @@ CREATE TRIGGER command_failed BEFORE UPDATE ON command FOR EACH ROW
         NEW.status = 'queued' AND OLD.error ->> 'code' IN ('poisoned', 'internal-error')))
     EXECUTE FUNCTION refuse('a failed command changes by a retry alone');
 CREATE TRIGGER command_identity BEFORE UPDATE ON command FOR EACH ROW
-    WHEN ((OLD.id, OLD.type, OLD.client_id, OLD.idempotency_key, OLD.body_hash, OLD.order_id, OLD.payload)
+    WHEN ((OLD.id, OLD.lane, OLD.type, OLD.client_id, OLD.idempotency_key, OLD.body_hash, OLD.order_id, OLD.payload,
+           OLD.expected_version, OLD.expires_at, OLD.not_before, OLD.occurred_at, OLD.device_sequence,
+           OLD.traceparent, OLD.accepted_at)
           IS DISTINCT FROM
-          (NEW.id, NEW.type, NEW.client_id, NEW.idempotency_key, NEW.body_hash, NEW.order_id, NEW.payload))
+          (NEW.id, NEW.lane, NEW.type, NEW.client_id, NEW.idempotency_key, NEW.body_hash, NEW.order_id, NEW.payload,
+           NEW.expected_version, NEW.expires_at, NEW.not_before, NEW.occurred_at, NEW.device_sequence,
+           NEW.traceparent, NEW.accepted_at))
     EXECUTE FUNCTION refuse('what was asked never changes');
 CREATE TRIGGER command_kept BEFORE DELETE ON command FOR EACH ROW
+    EXECUTE FUNCTION refuse('commands are never deleted');
+CREATE TRIGGER command_no_truncate BEFORE TRUNCATE ON command FOR EACH STATEMENT
     EXECUTE FUNCTION refuse('commands are never deleted');
 """
 
@@ -88,6 +94,8 @@ CREATE TRIGGER payment_frozen BEFORE UPDATE ON payment FOR EACH ROW
           OR (OLD.status, NEW.status) NOT IN (('captured', 'captured'), ('captured', 'refunded')))
     EXECUTE FUNCTION refuse('only a captured payment changes, to refunded');
 CREATE TRIGGER payment_kept BEFORE DELETE ON payment FOR EACH ROW
+    EXECUTE FUNCTION refuse('payments are never deleted');
+CREATE TRIGGER payment_no_truncate BEFORE TRUNCATE ON payment FOR EACH STATEMENT
     EXECUTE FUNCTION refuse('payments are never deleted');
 """
 

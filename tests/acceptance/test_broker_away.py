@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from celery import Celery
-from django.conf import settings
+from pytest_django.fixtures import Settings
 
 from store.models import Command
+from store.redis import client
 from tests.till import Till, entry, run_drain
 from worker.bell import Bell
 
@@ -33,13 +34,15 @@ def refused() -> str:
 
 
 @pytest.fixture(params=["silent", "refused"])
-def bell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bell:
-    """A bell that nobody hears, hung where commands are submitted and cancelled."""
-    app = Celery("unheard", broker=request.getfixturevalue(request.param), set_as_current=False)
-    unheard = Bell(app, settings.BELL_TRANSPORT_OPTIONS)
+def bell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Bell]:
+    """A bell that nobody hears, hung where commands are submitted and cancelled; Redis is away as well."""
+    settings.REDIS_URL = broker = request.getfixturevalue(request.param)
+    client.cache_clear()
+    unheard = Bell(Celery("unheard", broker=broker, set_as_current=False), settings.BELL_TRANSPORT_OPTIONS)
     monkeypatch.setattr("api.submission.bell", unheard)
     monkeypatch.setattr("api.commands.bell", unheard)
-    return unheard
+    yield unheard
+    client.cache_clear()
 
 
 def test_commands_are_accepted_at_once_though_nobody_hears_the_bell(bell: Bell, pos: Till) -> None:

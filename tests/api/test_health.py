@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-import redis
-from django.conf import settings
 from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from store import presence
+from store.redis import client
 from tests.till import Till, entry, run_drain
 
 KEYS = {"status", "database", "redis", "workers", "backlog", "oldest_queued_seconds"}
@@ -18,7 +17,7 @@ KEYS = {"status", "database", "redis", "workers", "backlog", "oldest_queued_seco
 @pytest.fixture
 def a_worker(database: None) -> Iterator[None]:
     """One worker that has just sent its heartbeat, and no other."""
-    redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    client().delete("orderly:workers")
     presence.seen("commands@here")
     yield
     presence.left("commands@here")
@@ -61,11 +60,11 @@ def test_is_degraded_without_a_worker(a_worker: None) -> None:
 
 def test_is_degraded_without_redis(database: None, settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    presence._redis.cache_clear()
+    client.cache_clear()
     try:
         answer = Client().get("/health/")
     finally:
-        presence._redis.cache_clear()
+        client.cache_clear()
     assert (answer.status_code, answer.json()["status"], answer.json()["redis"]) == (200, "degraded", False)
     assert answer.json().keys() == KEYS
 

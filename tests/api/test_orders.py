@@ -118,11 +118,14 @@ def test_lists_the_newest_first(pos: Till) -> None:
     assert body["results"][0] == pos.get(f"/orders/{order_ids[-1]}").body
 
 
+@pytest.mark.parametrize("minutes", [[0] * 7, [0, 0, 1, 1, 1, 2, 2]], ids=["one instant", "newer with lower ids"])
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
-def test_the_links_lead_through_orders_of_one_instant_and_back(pos: Till, size: int) -> None:
-    order_ids = sorted(create(pos, 7), reverse=True)
-    for order_id in order_ids:
-        created_at(order_id, NOON)
+def test_the_links_lead_through_orders_of_few_instants_and_back(pos: Till, size: int, minutes: list[int]) -> None:
+    moments = {}
+    for order_id, minute in zip(sorted(create(pos, 7), reverse=True), minutes, strict=True):
+        moments[order_id] = NOON + timedelta(minutes=minute)
+        created_at(order_id, moments[order_id])
+    order_ids = sorted(moments, key=lambda order_id: (moments[order_id], order_id), reverse=True)
     assert ids(list(chain(*pos.pages(f"/orders?page_size={size}")))) == order_ids
     link = f"/orders?page_size={size}"
     while (following := pos.get(link).body["next"]) is not None:

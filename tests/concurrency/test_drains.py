@@ -10,6 +10,7 @@ from django.db import connection
 from store import attempts, inbox, loading, queue
 from tests import invariants
 from tests.concurrency.workers import at_once
+from tests.guards import guards_asleep
 from tests.till import Till, run_drain
 from worker import execute
 
@@ -159,8 +160,9 @@ def race_a_cancel_and_a_drain(manager: Till) -> None:
 def test_two_sweepers_expire_and_unpark_each_command_once(manager: Till) -> None:
     answer = manager.submit("order.create", {}, expires_at="2099-01-01T00:00:00Z")
     parked = manager.submit("order.create", {}, not_before="2099-01-01T00:00:00Z")
-    raw().execute("UPDATE command SET expires_at = now() - interval '1 second' WHERE expires_at IS NOT NULL")
-    raw().execute("UPDATE command SET not_before = now() - interval '1 second' WHERE not_before IS NOT NULL")
+    with guards_asleep():
+        raw().execute("UPDATE command SET expires_at = now() - interval '1 second' WHERE expires_at IS NOT NULL")
+        raw().execute("UPDATE command SET not_before = now() - interval '1 second' WHERE not_before IS NOT NULL")
     assert sorted(at_once(2, lambda: inbox.expire({"code": "expired"}))) == [0, 1]
     assert sorted(at_once(2, inbox.unpark)) == [0, 1]
     run_drain()
