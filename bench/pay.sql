@@ -25,13 +25,13 @@ INSERT INTO order_history (changed_at, order_id, version, from_status, to_status
 VALUES (:now, :order_id, :order_next_version, 'draft', 'paid', :client, :command_id);
 INSERT INTO payment (created_at, id, order_id, command_id, method, amount, tendered, currency)
 VALUES (:now, gen_random_uuid(), :order_id, :command_id, 'cash', :order_total, 3000, 'EUR');
-UPDATE product SET on_hand = on_hand - new.qty, version = version + 1
+UPDATE product SET on_hand = on_hand - new.qty
 FROM (VALUES (:product_1::uuid, :qty_1::bigint), (:product_2, :qty_2), (:product_3, :qty_3)) AS new (product_id, qty)
 WHERE product.id = new.product_id;
 INSERT INTO stock_movement (created_at, id, product_id, kind, on_hand_delta, reserved_delta, order_id, command_id)
-VALUES (:now, gen_random_uuid(), :product_1, 'debit', -(:qty_1::bigint), 0, :order_id, :command_id),
-       (:now, gen_random_uuid(), :product_2, 'debit', -(:qty_2::bigint), 0, :order_id, :command_id),
-       (:now, gen_random_uuid(), :product_3, 'debit', -(:qty_3::bigint), 0, :order_id, :command_id);
+VALUES (:now, gen_random_uuid(), :product_1, 'sale', -(:qty_1::bigint), 0, :order_id, :command_id),
+       (:now, gen_random_uuid(), :product_2, 'sale', -(:qty_2::bigint), 0, :order_id, :command_id),
+       (:now, gen_random_uuid(), :product_3, 'sale', -(:qty_3::bigint), 0, :order_id, :command_id);
 UPDATE command SET status = 'succeeded', attempts = attempts + 1, started_at = :now, finished_at = clock_timestamp(),
     result = jsonb_build_object(
         'order', jsonb_build_object('id', order_id, 'status', 'paid', 'version', :order_next_version::bigint,

@@ -1,6 +1,5 @@
 """The WSGI entry point: `granian --interface wsgi config.wsgi:application`."""
 
-import gc
 import io
 import os
 from collections.abc import Callable, Iterable
@@ -13,10 +12,6 @@ _django = get_wsgi_application()
 
 CHUNKED_BYTES_MAX = 5 * 1024 * 1024
 """More than any body may have; the API says so itself, in its own words."""
-
-# What the start has made stays for ever: the collector need not walk it again and again between requests.
-gc.collect()
-gc.freeze()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

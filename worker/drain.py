@@ -18,7 +18,7 @@ from worker.execute import BatchFailed, execute_batch, fail
 
 SECONDS_MAX = 0.5
 """How long one drain goes on before it makes room for another."""
-GATHER_SECONDS = 0.004
+GATHER_SECONDS = 0.008
 """The pause after a small batch: commands that come meanwhile share the next one, and the one after it costs less."""
 LOOKS_IN_VAIN_MAX = 2
 """How often a drain looks for commands and finds none before it goes: a message costs more than a look."""

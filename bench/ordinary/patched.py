@@ -1,7 +1,7 @@
 """The same application with its database connections kept between tasks.
 
-Celery closes the connection around every task, whatever CONN_MAX_AGE says. Not every competent developer knows that;
-the ordinary design is measured with the remedy, about twice as fast, and once without it for information.
+Celery closes the connection around every task, whatever CONN_MAX_AGE says. The remedy is a patch of Celery's inside,
+which no documentation tells; the ordinary design is measured without it, and once with it for information.
 """
 
 from celery.fixups import django as fixup
