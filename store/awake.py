@@ -6,7 +6,7 @@ missed. A sign whose drain has died fades by itself; until then the sweeper ring
 
 from store.redis import RedisError, client
 
-FADES_MILLISECONDS = 1_000
+FADES_MILLISECONDS = 2_000
 """Longer than a drain lasts."""
 _KEY = "orderly:awake"
 

@@ -16,14 +16,15 @@ from store import awake
 from store.db import TRANSIENT
 from worker.execute import BatchFailed, execute_batch, fail
 
-SECONDS_MAX = 0.5
+SECONDS_MAX = 1.0
 """How long one drain goes on before it makes room for another."""
 GATHER_SECONDS = 0.008
 """The pause after a small batch: commands that come meanwhile share the next one, and the one after it costs less."""
 LOOKS_IN_VAIN_MAX = 2
 """How often a drain looks for commands and finds none before it goes: a message costs more than a look."""
-LANES_MAX = 64
-"""How many lanes a batch may fill itself from while there is little to do."""
+LANES_MIN, LANES_FIRST, LANES_MAX = 4, 32, 64
+"""How many lanes a batch fills itself from: all it finds while there is little to do; while there is plenty, few, so
+that other drains find some."""
 FAULTS_MAX = 8
 """How many passing faults in a row one drain meets before it leaves the rest to the next bell."""
 
@@ -69,8 +70,7 @@ def drain(first_lane: int, batch_max: int, ring: Callable[[int], None]) -> Drain
 class _Work:
     """What a drain has done so far, and how much it takes at a time.
 
-    While there is plenty, a batch takes fewer and fewer lanes, so that others find some; while there is little, all it
-    finds. After a fault batches are halved, until a culprit stands alone.
+    After a fault batches are halved, until a culprit stands alone.
     """
 
     def __init__(self, first_lane: int, batch_max: int) -> None:
@@ -79,7 +79,7 @@ class _Work:
         self.is_plenty = False
         self._first_lane = first_lane
         self._batch_max = self._batch = batch_max
-        self._lanes = LANES_MAX
+        self._lanes = LANES_FIRST
 
     def look(self) -> bool:
         """Execute a batch, if there is one; whether there was."""
@@ -91,7 +91,7 @@ class _Work:
             return True
         self.faults = 0
         self.is_plenty = (ended or 0) > self._batch_max // 2
-        self._lanes = max(1, self._lanes // 2) if self.is_plenty else min(LANES_MAX, self._lanes * 2)
+        self._lanes = max(LANES_MIN, self._lanes // 2) if self.is_plenty else min(LANES_MAX, self._lanes * 2)
         if ended is None:
             return False
         self._batch = min(self._batch_max, self._batch * 2)
