@@ -65,9 +65,9 @@ class Bell:
             self._wake.clear()
             started = time.monotonic()
             if self._rung:
+                anyway, self._anyway = self._anyway, False
                 lane = self._rung.pop()
                 self._rung.clear()
-                anyway, self._anyway = self._anyway, False
                 if anyway or not awake.is_shown():
                     self._publish(lane)
             busy = time.monotonic() - started

@@ -7,12 +7,13 @@ import psycopg
 import pytest
 from django.db import connection
 
-from store import attempts, inbox, loading, queue
+from store import attempts, awake, inbox, loading, queue
 from tests import invariants
 from tests.concurrency.workers import at_once
 from tests.guards import guards_asleep
 from tests.till import Till, run_drain
 from worker import execute
+from worker.drain import _Work
 
 
 def queue_payments(till: Till, orders: int, skus: list[str]) -> None:
@@ -130,6 +131,28 @@ def test_a_command_that_comes_while_its_lane_is_locked_is_not_forgotten(
     else:
         execute.execute_batch(0, 200, 64)
         assert statuses() == {"succeeded": 1, "queued": 1}
+
+
+@pytest.mark.parametrize("looks_again", [True, False], ids=["looks again", "control that does not"])
+def test_a_command_whose_bell_was_spared_is_not_forgotten(
+    manager: Till, monkeypatch: pytest.MonkeyPatch, looks_again: bool
+) -> None:
+    """It comes after the drain's last look in vain, while its sign is still up: no bell rings for it."""
+    hide = awake.hide
+    last_look = iter([True])
+
+    def a_command_comes() -> None:
+        if next(last_look, False):
+            assert awake.is_shown(), "the bell would ring"
+            manager.submit("order.create", {})
+            if not looks_again:
+                monkeypatch.setattr(_Work, "look", lambda _self: False)
+        hide()
+
+    monkeypatch.setattr(awake, "hide", a_command_comes)
+    run_drain()
+    assert not awake.is_shown()
+    assert statuses() == ({"succeeded": 1} if looks_again else {"queued": 1})
 
 
 def test_a_cancel_and_a_drain_agree_on_who_came_first(manager: Till) -> None:

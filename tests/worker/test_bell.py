@@ -1,5 +1,7 @@
 """The bell: one message serves many rings, and no broker, dead or silent, holds up whoever rings."""
 
+import base64
+import json
 import socket
 from collections.abc import Callable, Iterator
 
@@ -8,6 +10,7 @@ import redis
 from celery import Celery
 from django.conf import settings
 
+from store import awake
 from tests.faults.system import until
 from worker.bell import Bell
 
@@ -52,6 +55,17 @@ def test_a_dead_broker_is_survived_and_rung_again_when_it_is_back(broker: redis.
     bell._celery.conf.update(broker_url=settings.BROKER_URL, broker_write_url=settings.BROKER_URL)
     bell.ring([2])
     until(has_messages(broker), "the next ring has been published")
+
+
+def test_a_bell_is_spared_while_a_drain_is_awake_unless_it_must_ring(broker: redis.Redis) -> None:
+    bell = bell_of(settings.BROKER_URL)
+    awake.show()
+    bell.ring([1])
+    until(lambda: not bell._rung, "the ring has been heard")
+    bell.ring_anyway(2)
+    until(has_messages(broker), "a message has been published")
+    awake.hide()
+    assert [b"[2]" in base64.b64decode(json.loads(each)["body"]) for each in broker.lrange("commands", 0, -1)] == [True]
 
 
 def test_a_silent_broker_holds_nobody_up() -> None:
