@@ -15,6 +15,16 @@ TRANSIENT = (OperationalError, InterfaceError)
 """What may pass when tried again: lost connection, deadlock, serialization failure, lock or statement time-out."""
 
 
+def may_pass(error: BaseException | None) -> bool:
+    """Whether the same statements may succeed when tried again; also what ended because its process was frozen."""
+    return isinstance(error, TRANSIENT) or was_frozen(error)
+
+
+def was_frozen(error: BaseException | None) -> bool:
+    """Whether PostgreSQL ended the transaction because nothing came for too long."""
+    return isinstance(getattr(error, "__cause__", None), psycopg.errors.IdleInTransactionSessionTimeout)
+
+
 @contextmanager
 def session() -> Iterator[psycopg.Connection[Any]]:
     """Django's own connection as psycopg sees it, inside Django's transaction; raises Django's exceptions."""
@@ -53,10 +63,21 @@ class Statement:
 
 
 def execute_all(statements: Sequence[Statement]) -> None:
-    """Run several statements in one round trip; a wrong row count is a bug and stops the transaction."""
+    """Run several statements in two round trips; a wrong row count is a bug and stops the transaction.
+
+    The last one runs after the pipeline: a pipeline leaves PostgreSQL's idle-in-transaction limit switched off, and a
+    worker frozen then would keep its locks.
+    """
+
+    def run(each: Statement) -> psycopg.Cursor[Any]:
+        return psycopg.Cursor(raw).execute(each.sql, each.parameters, prepare=True)
+
     with session() as raw:
-        with raw.pipeline():
-            cursors = [psycopg.Cursor(raw).execute(each.sql, each.parameters, prepare=True) for each in statements]
+        cursors = []
+        if len(statements) > 1:
+            with raw.pipeline():
+                cursors = [run(each) for each in statements[:-1]]
+        cursors.append(run(statements[-1]))
         for statement, cursor in zip(statements, cursors, strict=True):
             assert statement.touches in {None, cursor.rowcount}, f"{cursor.rowcount} rows touched by {statement.sql}"
 

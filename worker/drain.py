@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import structlog
 from django.db import close_old_connections
 
-from store import awake
-from store.db import TRANSIENT
+from store import awake, db
 from worker.execute import BatchFailed, execute_batch, fail
 
 SECONDS_MAX = 1.0
@@ -102,7 +101,7 @@ class _Work:
 def _met(failed: BatchFailed) -> bool:
     """Wait a passing fault out, or end the culprit that stands alone; whether the fault may pass."""
     cause = failed.__cause__
-    passing = isinstance(cause, TRANSIENT)
+    passing = db.may_pass(cause)
     log.warning("batch.failed", commands=len(failed.claimed), passing=passing, cause=str(cause).strip())
     if passing:
         close_old_connections()

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Iterable
 
-import psycopg
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
@@ -14,7 +13,7 @@ from domain.decision import decide
 from domain.outcome import Applied, Outcome, Refused
 from domain.registry import Command
 from domain.world import World
-from store import attempts, loading, queue, saving
+from store import attempts, db, loading, queue, saving
 from store.queue import Claimed
 from store.saving import Effect, Finished
 
@@ -68,8 +67,7 @@ def fail(command: Claimed, error: BaseException | None) -> None:
 
 def _took_too_long(error: Exception) -> bool:
     """Whether Celery's or PostgreSQL's time limit ended the batch: its mark stays, as if its worker had died."""
-    idle = isinstance(error.__cause__, psycopg.errors.IdleInTransactionSessionTimeout)
-    return idle or isinstance(error, SoftTimeLimitExceeded)
+    return db.was_frozen(error) or isinstance(error, SoftTimeLimitExceeded)
 
 
 def _execute(claimed: list[Claimed]) -> None:

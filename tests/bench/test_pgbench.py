@@ -49,7 +49,7 @@ def test_the_script_pays_each_order_once(site: Site, connection: psycopg.Connect
         """
         SELECT (SELECT count(*) FROM command WHERE status = 'succeeded'), (SELECT count(*) FROM orders),
                (SELECT count(*) FROM orders WHERE status = 'paid'), (SELECT count(*) FROM payment),
-               (SELECT count(*) FROM stock_movement WHERE kind = 'debit')
+               (SELECT count(*) FROM stock_movement WHERE kind = 'sale')
         """
     ).fetchone()
     assert counted == (2 * LANES, 2 * LANES, 2 * LANES, 2 * LANES, 6 * LANES)
@@ -71,7 +71,7 @@ def test_the_script_leaves_what_a_worker_leaves(site: Site, connection: psycopg.
     [
         "UPDATE command SET status = 'queued', finished_at = NULL, result = NULL WHERE lane = 0",
         "DELETE FROM payment WHERE id = (SELECT id FROM payment LIMIT 1)",
-        "DELETE FROM stock_movement WHERE order_id = (SELECT id FROM orders LIMIT 1) AND kind = 'debit'",
+        "DELETE FROM stock_movement WHERE order_id = (SELECT id FROM orders LIMIT 1) AND kind = 'sale'",
         "DELETE FROM order_history WHERE order_id = (SELECT id FROM orders LIMIT 1)",
         "UPDATE orders SET status = 'draft' WHERE id = (SELECT id FROM orders LIMIT 1)",
         "UPDATE product SET on_hand = on_hand - 1 WHERE id = (SELECT id FROM product LIMIT 1)",

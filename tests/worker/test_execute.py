@@ -1,5 +1,6 @@
 """Batches: each command ends alone, whatever its neighbours do."""
 
+import select
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ from domain import registry
 from domain.outcome import Applied, Outcome
 from domain.registry import Command
 from domain.world import ProductKey, World
-from store import attempts, queue
+from store import attempts, db, queue
 from tests.till import Till, run_drain
 from worker.drain import drain
 
@@ -167,3 +168,22 @@ def test_a_role_lost_since_acceptance_is_refused(manager: Till) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT error ->> 'code' FROM command WHERE id = %s", [submitted.body["id"]])
         assert cursor.fetchone() == ("forbidden",)
+
+
+def test_a_batch_that_postgresql_ended_for_idleness_is_tried_again(
+    manager: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole machine was frozen: nobody is to blame, also not a command that was alone."""
+    submitted = manager.submit("order.create")
+    db.execute("SET idle_in_transaction_session_timeout = '50ms'")
+    begin = attempts.begin
+    frozen = iter([True])
+
+    def freeze(*args: Any) -> None:
+        begin(*args)
+        if next(frozen, False):
+            select.select([connection.connection.pgconn.socket], [], [], 5)
+
+    monkeypatch.setattr(attempts, "begin", freeze)
+    run_drain()
+    assert outcome(manager, submitted) == ("succeeded", None)
