@@ -1,4 +1,4 @@
-"""Aggregates to rows: everything a batch changed, in bulk, one statement a table and one round trip a wave."""
+"""Aggregates to rows: the statements that write everything a batch changed, in bulk, one a table and wave."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,6 @@ from uuid_utils.compat import uuid7
 
 from domain.orders import Order
 from domain.outcome import Applied
-from store import db
 from store.db import Statement
 from store.queue import Claimed
 
@@ -87,19 +86,17 @@ class Finished:
     error: dict[str, Any] | None = None
 
 
-def save_orders(effects: Sequence[Effect], now: datetime) -> None:
+def orders(effects: Sequence[Effect], now: datetime) -> list[Statement]:
     """Write the orders of one wave: each order changes at most once in it, so that no version is skipped."""
     changed = [(effect, effect.applied.order) for effect in effects if effect.applied.order is not None]
-    statements = [*_orders(changed, now), *_lines(changed), *_history(changed, now), *_payments(changed, now)]
-    if statements:
-        db.execute_all(statements)
+    return [*_orders(changed, now), *_lines(changed), *_history(changed, now), *_payments(changed, now)]
 
 
-def save_stock(effects: Sequence[Effect], now: datetime) -> None:
+def stock(effects: Sequence[Effect], now: datetime) -> list[Statement]:
     """Write the products as they end and every movement of the whole batch."""
     products = {product.id: product for effect in effects for product in effect.applied.products}
     if not products:
-        return
+        return []
     movements = [
         (
             uuid7(),
@@ -115,15 +112,13 @@ def save_stock(effects: Sequence[Effect], now: datetime) -> None:
         for movement in effect.applied.movements
     ]
     rows = [(product.id, product.on_hand, product.reserved) for product in products.values()]
-    db.execute_all(
-        [
-            Statement(_UPDATE_PRODUCTS, _columns(rows), touches=len(rows)),
-            Statement(_INSERT_MOVEMENTS, [now, *_columns(movements)], touches=len(movements)),
-        ]
-    )
+    return [
+        Statement(_UPDATE_PRODUCTS, _columns(rows), touches=len(rows)),
+        Statement(_INSERT_MOVEMENTS, [now, *_columns(movements)], touches=len(movements)),
+    ]
 
 
-def finish(finished: Sequence[Finished], started_at: datetime) -> None:
+def ends(finished: Sequence[Finished], started_at: datetime) -> Statement:
     """Write how each command ended; one that is no longer queued stops the whole transaction."""
     rows = [
         (
@@ -135,7 +130,7 @@ def finish(finished: Sequence[Finished], started_at: datetime) -> None:
         )
         for end in finished
     ]
-    db.execute_all([Statement(_FINISH_COMMANDS, [started_at, *_columns(rows)], touches=len(rows))])
+    return Statement(_FINISH_COMMANDS, [started_at, *_columns(rows)], touches=len(rows))
 
 
 type _Changed = Sequence[tuple[Effect, Order]]

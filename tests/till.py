@@ -149,4 +149,4 @@ def statuses(results: Sequence[dict[str, Any]]) -> list[int]:
 
 def run_drain(first_lane: int = 0, batch_max: int = 200) -> Drained:
     """Do what a worker does at a bell, here and now."""
-    return drain(first_lane, batch_max, lambda _lane: None)
+    return drain(first_lane, batch_max, lambda _lane: None, patience=1)

@@ -18,9 +18,9 @@ from worker.execute import BatchFailed, execute_batch, fail
 SECONDS_MAX = 1.0
 """How long one drain goes on before it makes room for another."""
 GATHER_SECONDS = 0.008
-"""The pause after a small batch: commands that come meanwhile share the next one, and the one after it costs less."""
-LOOKS_IN_VAIN_MAX = 2
-"""How often a drain looks for commands and finds none before it goes: a message costs more than a look."""
+"""The pause after a small batch: commands that come meanwhile share the next one."""
+PATIENCE = 6
+"""How often in a row a drain looks for commands and finds none before it goes: a look costs less than a message."""
 LANES_MIN, LANES_FIRST, LANES_MAX = 4, 32, 64
 """How many lanes a batch fills itself from: all it finds while there is little to do; while there is plenty, few, so
 that other drains find some."""
@@ -38,7 +38,7 @@ class Drained:
     batches: int
 
 
-def drain(first_lane: int, batch_max: int, ring: Callable[[int], None]) -> Drained:
+def drain(first_lane: int, batch_max: int, ring: Callable[[int], None], patience: int = PATIENCE) -> Drained:
     """Execute ready commands, those of `first_lane` first, for about `SECONDS_MAX` seconds at most.
 
     It rings for another drain as soon as there is plenty, so that idle workers join in, and when its time is up.
@@ -53,11 +53,12 @@ def drain(first_lane: int, batch_max: int, ring: Callable[[int], None]) -> Drain
         if work.is_plenty and not rung:
             ring(first_lane)
             rung = True
-        if in_vain == LOOKS_IN_VAIN_MAX:
+        if in_vain == patience:
             awake.hide()
             if not work.look():
                 return work.drained
             awake.show()
+            in_vain = 0
         if not work.is_plenty:
             time.sleep(GATHER_SECONDS)
     awake.hide()

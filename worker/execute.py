@@ -14,6 +14,7 @@ from domain.outcome import Applied, Outcome, Refused
 from domain.registry import Command
 from domain.world import World
 from store import attempts, db, loading, queue, saving
+from store.db import Statement
 from store.queue import Claimed
 from store.saving import Effect, Finished
 
@@ -62,7 +63,7 @@ def fail(command: Claimed, error: BaseException | None) -> None:
     with transaction.atomic(durable=True):
         queue.lock_lanes([command.lane])
         if queue.is_queued(command.id):
-            saving.finish([_failed(command, "internal-error", error)], command.now)
+            db.execute_all([saving.ends([_failed(command, "internal-error", error)], command.now)])
 
 
 def _took_too_long(error: Exception) -> bool:
@@ -74,14 +75,14 @@ def _execute(claimed: list[Claimed]) -> None:
     now = claimed[0].now
     finished: list[Finished] = []
     effects: list[Effect] = []
+    statements: list[Statement] = []
     commands = {row.id: command for row in claimed if (command := _readable(row, finished))}
     world = loading.load(list(commands.values()))
     for wave in _waves([row for row in claimed if row.id in commands]):
         decided = [effect for row in wave if (effect := _decide(row, commands[row.id], world, finished))]
-        saving.save_orders(decided, now)
+        statements += saving.orders(decided, now)
         effects += decided
-    saving.save_stock(effects, now)
-    saving.finish(finished, now)
+    db.execute_all([*statements, *saving.stock(effects, now), saving.ends(finished, now)])
 
 
 def _readable(row: Claimed, finished: list[Finished]) -> Command | None:
