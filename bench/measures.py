@@ -69,7 +69,7 @@ def batch(stage: Stage, design: Design, *, batches: int, rounds: int, entries: i
     return median(rates[1:])
 
 
-def whole(stage: Stage, design: Design, *, commands: int, rounds: int, clients: int = 32) -> Outcome:
+def whole(stage: Stage, design: Design, *, commands: int, rounds: int, clients: int = 64) -> Outcome:
     """Closed loop: each client posts a command and asks until it is final, then posts the next."""
     with stage.site(design) as site, site.connect() as connection, _whole(site, design) as port:
         outcomes = []
