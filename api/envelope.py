@@ -10,7 +10,7 @@ from domain import commands, registry
 from domain.fields import Anything, Breach, Identifier, Integer, Invalid, Text, Timestamp, optional, parse, required
 from domain.registry import AUDITOR, CommandType
 
-__all__ = ["Envelope", "check", "commands", "demand_role"]
+__all__ = ["Envelope", "check", "commands", "demand_role"]  # importing `commands` registers every command type
 
 _COUNT = Integer(minimum=0, maximum=2**53 - 1)
 

@@ -19,6 +19,7 @@ from bench.design import COMMANDS_PATH, PAYLOAD, Design, Site
 from bench.figures import median
 from bench.load import Outcome, Plan
 from bench.stage import Stage
+from config.processes import free_port
 
 _WATCH_SECONDS = 0.02
 _DRAIN_SECONDS_MAX = 120.0
@@ -117,7 +118,7 @@ def settle(connection: psycopg.Connection[Any]) -> None:
 
 @contextmanager
 def _web(site: Site, design: Design) -> Iterator[int]:
-    port = processes.free_port()
+    port = free_port()
     with processes.running(f"{site.name}-web", design.web(site, port), site.env, site.logs) as log:
         processes.wait_for_port(port, log)
         yield port

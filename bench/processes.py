@@ -59,15 +59,6 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
-def free_port() -> int:
-    """A port nobody listens on, below the range from which the system takes ports for outgoing connections."""
-    for port in range(21_000 + os.getpid() % 5_000, 32_768):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise ProcessError("no free port below 32768")
-
-
 def wait_for_port(port: int, log: Path, seconds_max: float = 30.0) -> None:
     """Return as soon as something answers an HTTP request on the port."""
     deadline = time.monotonic() + seconds_max

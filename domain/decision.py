@@ -7,7 +7,7 @@ from domain.outcome import Outcome, Refused, order_not_found
 from domain.registry import Command
 from domain.world import World
 
-__all__ = ["EXPIRED", "commands", "decide"]
+__all__ = ["EXPIRED", "commands", "decide"]  # importing `commands` registers every command type
 
 EXPIRED = Refused("expired", "The command was not executed before its expires_at.")
 

@@ -16,7 +16,8 @@ from django.db import connection
 from api.parsing import BATCH_BYTES_MAX, BODY_BYTES_MAX
 from config.processes import commands, free_port, spawn, stop_one
 from store.models import Command
-from tests.faults.system import answers, until
+from tests.faults.system import answers
+from tests.polling import until
 from tests.till import Answer, Till
 
 BODY = b'{"type": "order.create", "payload": {}}'

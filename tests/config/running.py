@@ -5,13 +5,11 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from config.processes import PROJECT, free_port
 from config.seed import Api, read_keys
+from tests.polling import until
 
 START_SECONDS_MAX = 90.0
 _OURS = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "SECRET_KEY", "DATA_DIR", "PORT", "FLOWER_PORT")
@@ -20,15 +18,6 @@ _OURS = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "SECRET_KEY", "DATA_DIR", "P
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment without the servers of the test run."""
     return {name: value for name, value in os.environ.items() if name not in _OURS} | variables
-
-
-def until(holds: Callable[[], Any], seconds_max: float = 20.0) -> Any:
-    """The first true value; fails when there is none in time."""
-    deadline = time.monotonic() + seconds_max
-    while not (value := holds()):
-        assert time.monotonic() < deadline, "it did not become true in time"
-        time.sleep(0.02)
-    return value
 
 
 def manage(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -63,7 +52,7 @@ class Running:
                 start_new_session=True,
             )
         try:
-            until(lambda: "is ready on" in self.output or self.process.poll() is not None, START_SECONDS_MAX)
+            until(lambda: "is ready on" in self.output or self.process.poll() is not None, seconds=START_SECONDS_MAX)
             assert self.process.poll() is None, self.output
         except BaseException:
             self.stop(signal.SIGTERM)

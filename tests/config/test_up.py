@@ -15,7 +15,8 @@ import pytest
 
 from config.processes import PROJECT, free_port
 from config.seed import PRODUCTS
-from tests.config.running import Running, environment, manage, session, until
+from tests.config.running import Running, environment, manage, session
+from tests.polling import until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 

@@ -6,8 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,8 @@ import psutil
 import psycopg
 
 from config import embedded
-from config.processes import PROJECT, Supervisor, commands
-
-DEADLINE_SECONDS = 40
+from config.processes import PROJECT, Supervisor, commands, free_port
+from tests.polling import until
 
 
 class System:
@@ -108,14 +106,6 @@ def running() -> Iterator[System]:
             system.stop()
 
 
-def until(holds: Callable[[], object], what: str, seconds: float = DEADLINE_SECONDS) -> None:
-    """Poll until it holds; fail the test after the deadline."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
-
-
 def command_line(process: psutil.Process) -> list[str]:
     """Empty when the process has gone."""
     try:
@@ -129,11 +119,3 @@ def answers(port: int) -> bool:
     """Whether somebody listens."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

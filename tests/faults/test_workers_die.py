@@ -5,8 +5,9 @@ import uuid
 
 import pytest
 
-from tests.faults.system import System, until
+from tests.faults.system import System
 from tests.faults.traffic import Traffic, check
+from tests.polling import until
 
 
 @pytest.mark.parametrize("fault", ["die-before-commit", "die-during-commit", "die-after-commit", "lose-commit-answer"])

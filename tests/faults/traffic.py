@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from tests import invariants
-from tests.faults.system import System, until
+from tests.faults.system import System
+from tests.polling import until
 
 TILLS = 3
 PAUSE_SECONDS = 0.02

@@ -11,7 +11,7 @@ from celery import Celery
 from django.conf import settings
 
 from store import awake
-from tests.faults.system import until
+from tests.polling import until
 from worker.bell import Bell
 
 
