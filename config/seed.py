@@ -28,7 +28,7 @@ PRODUCTS: Sequence[tuple[str, str, str, int]] = (
 ORDER_ITEMS = ({"sku": "ESPRESSO-250", "qty": 2}, {"sku": "CROISSANT", "qty": 3})
 KEYS_FILE = "demo-keys.json"
 FINAL_SECONDS_MAX = 20.0
-_UNAUTHENTICATED, _SKU_EXISTS = 401, 409
+_SKU_EXISTS = 409
 
 
 class SeedFailed(Exception):  # noqa: N818 - past tense, like an event
@@ -58,11 +58,6 @@ def read_keys(keys_file: Path) -> dict[str, str]:
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) and all(isinstance(key, str) for key in found.values()) else {}
-
-
-def is_known(api: "Api", key: str) -> bool:
-    """Whether the running system knows the key."""
-    return api.ask("GET", "/api/v1/products?page_size=1", key=key)[0] != _UNAUTHENTICATED
 
 
 class Api:

@@ -35,9 +35,7 @@ class BatchFailed(Exception):  # noqa: N818 - past tense, like an event
 def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None:
     """Execute up to `batch_max` ready commands of up to `lanes_max` free lanes, from `first_lane` on.
 
-    Returns how many ended, None when no free lane has any.
-
-    Raises BatchFailed from whatever went wrong.
+    Returns how many ended, None when no free lane has any. Raises BatchFailed from whatever went wrong.
     """
     run = uuid7()
     claimed: list[Claimed] = []
