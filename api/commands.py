@@ -12,7 +12,6 @@ from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import rendering
 from api.authentication import caller_of, demand
 from api.pages import Filters, filters_of, page
 from api.parsing import BATCH_BYTES_MAX
@@ -22,7 +21,7 @@ from domain import registry
 from domain.fields import Breach, Choice, Identifier, Text, escape, optional
 from domain.registry import AUDITOR, MANAGER
 from domain.result import RETRYABLE
-from store import commands, inbox
+from store import commands, inbox, rendering
 from store.clients import Caller
 from store.commands import CommandRow
 from store.models import FINAL_STATUSES, OPEN_STATUSES, Command

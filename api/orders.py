@@ -10,12 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import rendering
 from api.commands import matches
 from api.pages import Filters, filters_of, page
 from api.problems import not_found_problem
 from domain.fields import Choice, Identifier, Timestamp, optional
 from domain.workflow import STATUSES, WORKFLOWS
+from store import rendering
 from store.models import Order, OrderLine
 
 

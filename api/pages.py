@@ -16,9 +16,9 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from api.problems import Problem, invalid_parameters
-from api.rendering import shown_time
 from domain.fields import Breach, Identifier, Invalid, Kind, Text, Timestamp, optional, parse
 from domain.items import SKU
+from store.rendering import shown_time
 
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200

@@ -9,7 +9,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import rendering
 from api.authentication import caller_of, demand
 from api.pages import Filters, filters_of, page
 from api.problems import Problem, not_found_problem
@@ -17,6 +16,7 @@ from domain import money
 from domain.fields import Amount, Boolean, Currency, Integer, Text, optional, parse, required
 from domain.items import SKU
 from domain.registry import MANAGER
+from store import rendering
 from store.models import Product
 
 _PRICE_MAX = Decimal("9999999999.99")

@@ -48,10 +48,17 @@ class Order:
         assert self.version >= 1, f"order {self.id}: version {self.version}"
         assert self.total == sum(line.total for line in self.lines), f"order {self.id}: total is not its lines' sum"
 
-    @property
-    def editable(self) -> bool:
+    def takes_items(self) -> bool:
         """Whether lines may still change: only in a counter draft."""
         return self.status == "draft" and not self.archived
+
+    def is_over(self) -> bool:
+        """Whether it may be archived."""
+        return self.status in workflow.OVER
+
+    def may(self, verb: str) -> bool:
+        """Whether its workflow has a move by this verb from where it stands."""
+        return bool(workflow.allowed(self.workflow, self.status, verb))
 
     def quantities(self) -> dict[uuid.UUID, int]:
         """Pieces of each product, summed over the lines."""
@@ -64,11 +71,12 @@ class Order:
 
     def with_lines(self, lines: tuple[Line, ...]) -> "Order":
         """The order one version on, with other lines."""
-        assert self.editable, f"order {self.id}: lines are frozen"
+        assert self.takes_items(), f"order {self.id}: lines are frozen"
         return dataclasses.replace(self, lines=lines, total=sum(line.total for line in lines), version=self.version + 1)
 
     def set_aside(self) -> "Order":
         """The order one version on, archived."""
+        assert self.is_over(), f"order {self.id}: archived while {self.status}"
         assert not self.archived, f"order {self.id}: archived twice"
         return dataclasses.replace(self, archived=True, version=self.version + 1)
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from domain import workflow
 from domain.orders import Order
 from domain.stock import Movement, Product, Shortage
 
@@ -67,11 +68,12 @@ def product_not_found(reference: uuid.UUID | str) -> Refused:
     return Refused("product-not-found", f"There is no product {reference}.")
 
 
-def invalid_transition(order: Order, wanted: str, allowed: Sequence[str]) -> Refused:
-    """The workflow table has no such move."""
-    moves = ", ".join(allowed) or "none"
-    detail = f"An order that is {order.status} cannot become {wanted}; allowed: {moves}."
-    return Refused("invalid-transition", detail, {"allowed": list(allowed)})
+def invalid_transition(order: Order, wanted: str) -> Refused:
+    """The command does not lead there from here; what the workflow allows, by whatever command, is named."""
+    allowed = list(workflow.allowed(order.workflow, order.status))
+    moves = ", ".join(allowed) or "nothing"
+    detail = f"This command does not make an order {wanted} that is {order.status}; the workflow allows: {moves}."
+    return Refused("invalid-transition", detail, {"allowed": allowed})
 
 
 def insufficient_stock(shortages: Sequence[Shortage]) -> Refused:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from domain.orders import Order
 from domain.outcome import Outcome
 from domain.world import ProductKey, World
 
@@ -26,14 +27,27 @@ class Command:
     role: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a command touches beside its own order and the products of that order's lines.
+
+    `products` are those the payload itself names. With `moves_stock` all of them are locked, not only read.
+    """
+
+    products: tuple[ProductKey, ...] = ()
+    customer_id: uuid.UUID | None = None
+    moves_stock: bool = False
+
+
+ORDER_ALONE = Scope()
+STOCK_OF_ORDER = Scope(moves_stock=True)
+
+
 class Action(Protocol):
     """The payload of one command type: what it says, what it touches, how it decides."""
 
-    def products(self) -> Iterable[ProductKey]:
-        """The products the payload itself names, by id or sku; those of the order's lines are known anyway."""
-
-    def moves_stock(self) -> bool:
-        """Whether it may change stock, so that the products must be locked and not only read."""
+    def scope(self) -> Scope:
+        """What it touches."""
 
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """Say yes or no; the caller has checked what holds for every command."""
@@ -46,6 +60,7 @@ class CommandType:
     name: str
     roles: frozenset[str]
     payload: type[Any]
+    allowed: Callable[[Order], bool] | None
 
     @property
     def is_creation(self) -> bool:
@@ -61,12 +76,18 @@ class CommandType:
 _TYPES: dict[str, CommandType] = {}
 
 
-def command[A](name: str, *, roles: Iterable[str]) -> Callable[[type[A]], type[A]]:
-    """Register a payload class as the command type `name`, to be submitted by `roles`."""
+def command[A](
+    name: str, *, roles: Iterable[str], allowed: Callable[[Order], bool] | None = None
+) -> Callable[[type[A]], type[A]]:
+    """Register a payload class as the command type `name`, to be submitted by `roles`.
+
+    `allowed` says whether the workflow allows it on an order as it stands; None for what is not done to an order that
+    exists.
+    """
 
     def register(payload: type[A]) -> type[A]:
         assert name not in _TYPES, f"{name} is declared twice"
-        _TYPES[name] = CommandType(name=name, roles=frozenset(roles), payload=payload)
+        _TYPES[name] = CommandType(name=name, roles=frozenset(roles), payload=payload, allowed=allowed)
         return payload
 
     return register

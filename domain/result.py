@@ -18,6 +18,7 @@ TITLES: dict[str, str] = {
     "item-not-found": "The order has no such item",
     "order-empty": "The order is empty",
     "customer-not-found": "There is no such customer",
+    "customer-inactive": "The customer is no longer active",
     "product-not-found": "There is no such product",
     "product-inactive": "The product is not for sale",
     "currency-mismatch": "The currencies differ",

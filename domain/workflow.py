@@ -47,8 +47,8 @@ WORKFLOWS: dict[str, tuple[Move, ...]] = {
 }
 
 STATUSES: tuple[str, ...] = tuple(dict.fromkeys(move.target for moves in WORKFLOWS.values() for move in moves))
-CHANGEABLE_TO: tuple[str, ...] = tuple(move.target for move in WORKFLOWS[FULFILMENT] if move.verb == "change_status")
-ARCHIVABLE: frozenset[str] = frozenset({"cancelled", "delivered"})
+OVER: frozenset[str] = frozenset({"cancelled", "delivered"})
+"""Nothing follows these; only such an order may be archived."""
 
 _MOVES = {
     (workflow, move.source, move.target, move.verb): move for workflow, moves in WORKFLOWS.items() for move in moves
@@ -64,6 +64,16 @@ def birth(workflow: str) -> Move:
 def find(workflow: str, source: str, target: str, verb: str) -> Move | None:
     """The move, if the table has it."""
     return _MOVES.get((workflow, source, target, verb))
+
+
+def moves_stock(target: str, verb: str) -> bool:
+    """Whether some move by this verb to this status has an effect on stock."""
+    return any(
+        move.effect is not StockEffect.NONE
+        for moves in WORKFLOWS.values()
+        for move in moves
+        if (move.target, move.verb) == (target, verb)
+    )
 
 
 def allowed(workflow: str, source: str, verb: str | None = None) -> tuple[str, ...]:

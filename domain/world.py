@@ -1,8 +1,9 @@
-"""The world a batch of commands decides on: the orders and products they touch, changed by each yes in turn."""
+"""The world a batch of commands decides on: the orders, products and customers they touch, changed by each yes."""
 
 import uuid
 from dataclasses import dataclass, field
 
+from domain.customers import Customer
 from domain.orders import Order
 from domain.outcome import Applied
 from domain.stock import Product
@@ -12,11 +13,12 @@ type ProductKey = uuid.UUID | str
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """Orders by id, products by id and by sku. What is not in it does not exist."""
+    """Orders by id, products by id and by sku, customers by id. What is not in it does not exist."""
 
     orders: dict[uuid.UUID, Order] = field(default_factory=dict)
     products: dict[uuid.UUID, Product] = field(default_factory=dict)
     skus: dict[str, uuid.UUID] = field(default_factory=dict)
+    customers: dict[uuid.UUID, Customer] = field(default_factory=dict)
 
     def product(self, key: ProductKey) -> Product | None:
         """The product of an id or a sku."""

@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from domain.customers import Customer
 from domain.orders import Line, Order
-from domain.registry import Command
+from domain.registry import Command, Scope
 from domain.stock import Product
 from domain.world import ProductKey, World
 from store import db
@@ -24,15 +25,22 @@ SELECT id, sku, name, price, currency, on_hand, reserved, is_active
 FROM product WHERE id = ANY (%b::uuid[]) OR sku = ANY (%b::text[]) ORDER BY id
 """
 _LOCK_PRODUCTS = _READ_PRODUCTS + "FOR NO KEY UPDATE"
+_READ_CUSTOMERS = "SELECT id, is_active FROM customer WHERE id = ANY (%b::uuid[])"
 
 
 def load(commands: Sequence[Command]) -> World:
     """Lock the orders and the products whose stock may move, read the rest; the lanes are locked already."""
-    orders = _orders(sorted({command.order_id for command in commands if command.order_id is not None}))
-    to_lock, to_read = _products_touched(commands, orders)
+    scopes = [(command.order_id, command.action.scope()) for command in commands]
+    orders = _orders(sorted({order_id for order_id, _scope in scopes if order_id is not None}))
+    to_lock, to_read = _products_touched(scopes, orders)
     products = [*_products(_LOCK_PRODUCTS, to_lock), *_products(_READ_PRODUCTS, to_read - to_lock)]
     by_id = {product.id: product for product in reversed(products)}
-    return World(orders=orders, products=by_id, skus={product.sku: product.id for product in by_id.values()})
+    return World(
+        orders=orders,
+        products=by_id,
+        skus={product.sku: product.id for product in by_id.values()},
+        customers=_customers({scope.customer_id for _order_id, scope in scopes if scope.customer_id}),
+    )
 
 
 def _orders(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Order]:
@@ -51,13 +59,13 @@ def _line_of_order(order_id: uuid.UUID, **columns: Any) -> tuple[uuid.UUID, Line
 
 
 def _products_touched(
-    commands: Sequence[Command], orders: dict[uuid.UUID, Order]
+    scopes: Sequence[tuple[uuid.UUID | None, Scope]], orders: dict[uuid.UUID, Order]
 ) -> tuple[set[ProductKey], set[ProductKey]]:
-    moving: set[uuid.UUID | None] = {command.order_id for command in commands if command.action.moves_stock()}
+    moving = {order_id for order_id, scope in scopes if scope.moves_stock}
     to_lock: set[ProductKey] = set()
     to_read: set[ProductKey] = set()
-    for command in commands:
-        (to_lock if command.order_id in moving else to_read).update(command.action.products())
+    for order_id, scope in scopes:
+        (to_lock if order_id in moving else to_read).update(scope.products)
     for order in orders.values():
         if order.id in moving:
             to_lock.update(line.product_id for line in order.lines)
@@ -68,3 +76,8 @@ def _products(sql: str, keys: Iterable[ProductKey]) -> list[Product]:
     ids = [key for key in keys if isinstance(key, uuid.UUID)]
     skus = [key for key in keys if isinstance(key, str)]
     return db.rows(Product, sql, [ids, skus]) if ids or skus else []
+
+
+def _customers(ids: set[uuid.UUID]) -> dict[uuid.UUID, Customer]:
+    found = db.rows(Customer, _READ_CUSTOMERS, [list(ids)]) if ids else []
+    return {customer.id: customer for customer in found}

@@ -70,7 +70,8 @@ class Command(models.Model):
     """A request to act: accepted when its row has committed, executed in order of `seq` within its lane.
 
     `seq` is given at acceptance, and anew by a retry. `parked` keeps a command with `not_before` out of the queue until
-    the sweeper finds it ready. `client` has no foreign key in the database: its check would lock the client's row for
+    the sweeper finds it ready. `purged_at` says that payload, result and error have been let go: what is left keeps the
+    idempotency key in use. `client` has no foreign key in the database: its check would lock the client's row for
     every command accepted, and clients are never deleted.
     """
 
@@ -84,7 +85,7 @@ class Command(models.Model):
     idempotency_key = models.CharField(max_length=255)
     body_hash = models.BinaryField(max_length=32)
     order_id = models.UUIDField(null=True)
-    payload = models.JSONField()
+    payload = models.JSONField(null=True)
     expected_version = models.BigIntegerField(null=True)
     expires_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
@@ -97,10 +98,14 @@ class Command(models.Model):
     accepted_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    purged_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "command"
         constraints = [
+            models.CheckConstraint(
+                name="command_payload", condition=Q(payload__isnull=False) | Q(purged_at__isnull=False)
+            ),
             models.UniqueConstraint(name="command_client_key", fields=["client", "idempotency_key"]),
             models.CheckConstraint(name="command_status", condition=_one_of("status", OPEN_STATUSES + FINAL_STATUSES)),
             models.CheckConstraint(
@@ -120,10 +125,40 @@ class Command(models.Model):
             ),
             models.Index(name="command_of_client", fields=["client", "id"]),
             models.Index(name="command_of_order", fields=["order_id", "id"], condition=Q(order_id__isnull=False)),
+            models.Index(
+                name="command_to_purge",
+                fields=["finished_at"],
+                condition=Q(finished_at__isnull=False, purged_at__isnull=True),
+            ),
+            models.Index(name="command_to_delete", fields=["finished_at"], condition=Q(purged_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+
+class Customer(models.Model):
+    """Somebody an order is for. Never deleted, only deactivated: orders refer to it."""
+
+    id = models.UUIDField(primary_key=True, default=uuids.uuid7)
+    name = models.CharField(max_length=200)
+    tax_id = models.CharField(max_length=50, null=True)
+    email = models.CharField(max_length=254, null=True)
+    phone = models.CharField(max_length=50, null=True)
+    address = models.CharField(max_length=500, null=True)
+    is_active = models.BooleanField(default=True, db_default=True)
+    version = models.BigIntegerField(default=1, db_default=1)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "customer"
+        indexes = [
+            models.Index(name="customer_by_name", fields=["name", "id"]),
+            models.Index(name="customer_by_tax_id", fields=["tax_id"], condition=Q(tax_id__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Product(models.Model):
@@ -162,7 +197,7 @@ class Order(models.Model):
     version = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     total = models.DecimalField(max_digits=30, decimal_places=0)
-    customer_id = models.UUIDField(null=True)
+    customer = models.ForeignKey(Customer, models.PROTECT, null=True, related_name="orders", db_index=False)
     note = models.CharField(max_length=2_000, null=True)
     archived = models.BooleanField(db_default=False)
     created_at = models.DateTimeField()
@@ -176,7 +211,12 @@ class Order(models.Model):
             models.CheckConstraint(name="orders_version", condition=Q(version__gte=1)),
             models.CheckConstraint(name="orders_total", condition=Q(total__gte=0)),
         ]
-        indexes = [models.Index(name="orders_newest", fields=["created_at", "id"])]
+        indexes = [
+            models.Index(name="orders_newest", fields=["created_at", "id"]),
+            models.Index(
+                name="orders_of_customer", fields=["customer", "created_at", "id"], condition=Q(customer__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

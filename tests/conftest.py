@@ -16,7 +16,7 @@ from tests.till import Till
 
 _TABLES = (
     *("command", "attempt", "payment", "order_history", "order_line", "stock_movement", "orders", "product"),
-    *("api_key", "client"),
+    *("customer", "api_key", "client"),
 )
 
 

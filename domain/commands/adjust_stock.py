@@ -1,7 +1,6 @@
 """`stock.adjust`: the count on the shelf is corrected, never below what is reserved."""
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,9 +8,9 @@ from domain import stock
 from domain.fields import Identifier, Text, optional, required
 from domain.items import DELTA, SKU, one_reference, reference
 from domain.outcome import Applied, Outcome, insufficient_stock, product_not_found
-from domain.registry import MANAGER, Command, command
+from domain.registry import MANAGER, Command, Scope, command
 from domain.stock import Shortage
-from domain.world import ProductKey, World
+from domain.world import World
 
 
 @command("stock.adjust", roles=(MANAGER,))
@@ -28,13 +27,9 @@ class AdjustStock:
         """Rules over several members."""
         return one_reference(self.product_id, self.sku)
 
-    def products(self) -> Iterable[ProductKey]:
-        """The one it names."""
-        return (reference(self.product_id, self.sku),)
-
-    def moves_stock(self) -> bool:
-        """Yes."""
-        return True
+    def scope(self) -> Scope:
+        """The stock of the product it names."""
+        return Scope(products=(reference(self.product_id, self.sku),), moves_stock=True)
 
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """Refuse an unknown product or a count below zero or below what is reserved; otherwise correct it."""

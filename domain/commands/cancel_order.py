@@ -1,30 +1,25 @@
 """`order.cancel`: an order is cancelled from any status that allows it, with its stock and its payment given back."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from domain.cancelling import cancel
 from domain.fields import Text, optional
 from domain.outcome import Outcome
-from domain.registry import MANAGER, Command, command
-from domain.world import ProductKey, World
+from domain.registry import MANAGER, STOCK_OF_ORDER, Command, Scope, command
+from domain.world import World
 
 
-@command("order.cancel", roles=(MANAGER,))
+@command("order.cancel", roles=(MANAGER,), allowed=lambda order: order.may("cancel"))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelOrder:
     """Why, for the history."""
 
     reason: str | None = optional(Text(maximum=2_000))
 
-    def products(self) -> Iterable[ProductKey]:
-        """None: the order's lines say what comes back."""
-        return ()
-
-    def moves_stock(self) -> bool:
-        """Yes."""
-        return True
+    def scope(self) -> Scope:
+        """The stock of what is on the order's lines."""
+        return STOCK_OF_ORDER
 
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """As the workflow table says."""

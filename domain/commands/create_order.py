@@ -1,7 +1,6 @@
 """`order.create`: a new order, empty or with lines; a fulfilment order reserves its stock, all or nothing."""
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +9,9 @@ from domain.fields import Choice, Currency, Identifier, ListOf, Text, optional
 from domain.items import Item, resolve
 from domain.orders import Order, with_added
 from domain.outcome import Applied, Outcome, Refused, StatusChange, insufficient_stock
-from domain.registry import INTEGRATION, MANAGER, POS, Command, command
+from domain.registry import INTEGRATION, MANAGER, POS, Command, Scope, command
 from domain.stock import Moved
-from domain.world import ProductKey, World
+from domain.world import World
 
 
 @command("order.create", roles=(POS, INTEGRATION, MANAGER))
@@ -26,20 +25,24 @@ class CreateOrder:
     items: tuple[Item, ...] = optional(ListOf(record=Item, minimum=0, maximum=500), ())
     note: str | None = optional(Text(maximum=2_000))
 
-    def products(self) -> Iterable[ProductKey]:
-        """The products of its items."""
-        return [item.key for item in self.items]
-
-    def moves_stock(self) -> bool:
-        """A fulfilment order reserves; a counter order takes nothing yet."""
-        return self.workflow == workflow.FULFILMENT
+    def scope(self) -> Scope:
+        """Its customer and the products of its items; a fulfilment order reserves those, a counter order does not."""
+        return Scope(
+            products=tuple(item.key for item in self.items),
+            customer_id=self.customer_id,
+            moves_stock=self.workflow == workflow.FULFILMENT,
+        )
 
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """Refuse what is empty, unknown or short; otherwise create at version 1."""
         if self.workflow == workflow.FULFILMENT and not self.items:
             return Refused("order-empty", "A fulfilment order needs at least one item.")
         if self.customer_id is not None:
-            return Refused("customer-not-found", f"There is no customer {self.customer_id}.")
+            customer = world.customers.get(self.customer_id)
+            if customer is None:
+                return Refused("customer-not-found", f"There is no customer {self.customer_id}.")
+            if not customer.is_active:
+                return Refused("customer-inactive", f"The customer {self.customer_id} is no longer active.")
         currency = self._currency(world)
         additions = resolve(self.items, world, currency)
         if isinstance(additions, Refused):
@@ -55,7 +58,7 @@ class CreateOrder:
             currency=currency,
             total=sum(line.total for line in lines),
             lines=lines,
-            customer_id=None,
+            customer_id=self.customer_id,
             note=self.note,
             archived=False,
             created_at=now,

@@ -1,6 +1,5 @@
 """`order.pay`: a counter draft is paid in full and its stock leaves the shelf."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,12 +15,12 @@ from domain.outcome import (
     insufficient_stock,
     invalid_transition,
 )
-from domain.registry import MANAGER, POS, Command, command
+from domain.registry import MANAGER, POS, STOCK_OF_ORDER, Command, Scope, command
 from domain.stock import Moved
-from domain.world import ProductKey, World
+from domain.world import World
 
 
-@command("order.pay", roles=(POS, MANAGER))
+@command("order.pay", roles=(POS, MANAGER), allowed=lambda order: order.may("pay"))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayOrder:
     """`card` was taken on a terminal; `amount`, when given, must be the total; `tendered` is the cash handed over."""
@@ -37,20 +36,16 @@ class PayOrder:
             return [("tendered", "cash-only", "is for cash alone")]
         return []
 
-    def products(self) -> Iterable[ProductKey]:
-        """None: the order's lines say what is sold."""
-        return ()
-
-    def moves_stock(self) -> bool:
-        """Yes."""
-        return True
+    def scope(self) -> Scope:
+        """The stock of what is on the order's lines."""
+        return STOCK_OF_ORDER
 
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """Refuse what the table forbids, an empty order, wrong money or short stock; otherwise take the money."""
         order = world.order_of(command.order_id)
         move = workflow.find(order.workflow, order.status, "paid", "pay")
         if move is None:
-            return invalid_transition(order, "paid", workflow.allowed(order.workflow, order.status))
+            return invalid_transition(order, "paid")
         if not order.lines:
             return Refused("order-empty", "An order without items cannot be paid.")
         payment = self._payment(order)

@@ -1,7 +1,6 @@
 """`stock.receive`: pieces of a product arrive."""
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +8,8 @@ from domain import stock
 from domain.fields import Identifier, Text, optional, required
 from domain.items import QTY, SKU, one_reference, reference
 from domain.outcome import Applied, Outcome, product_not_found
-from domain.registry import INTEGRATION, MANAGER, Command, command
-from domain.world import ProductKey, World
+from domain.registry import INTEGRATION, MANAGER, Command, Scope, command
+from domain.world import World
 
 
 @command("stock.receive", roles=(MANAGER, INTEGRATION))
@@ -27,13 +26,9 @@ class ReceiveStock:
         """Rules over several members."""
         return one_reference(self.product_id, self.sku)
 
-    def products(self) -> Iterable[ProductKey]:
-        """The one it names."""
-        return (reference(self.product_id, self.sku),)
-
-    def moves_stock(self) -> bool:
-        """Yes."""
-        return True
+    def scope(self) -> Scope:
+        """The stock of the product it names."""
+        return Scope(products=(reference(self.product_id, self.sku),), moves_stock=True)
 
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """Refuse an unknown product; otherwise put the pieces on the shelf."""

@@ -1,19 +1,18 @@
 """`order.remove_item`: fewer pieces of one product in a counter draft, taken from the newest line first."""
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from domain.fields import Identifier, optional
 from domain.items import QTY, SKU, one_reference, reference
-from domain.orders import with_removed
+from domain.orders import Order, with_removed
 from domain.outcome import Applied, Outcome, Refused
-from domain.registry import INTEGRATION, MANAGER, POS, Command, command
-from domain.world import ProductKey, World
+from domain.registry import INTEGRATION, MANAGER, ORDER_ALONE, POS, Command, Scope, command
+from domain.world import World
 
 
-@command("order.remove_item", roles=(POS, INTEGRATION, MANAGER))
+@command("order.remove_item", roles=(POS, INTEGRATION, MANAGER), allowed=Order.takes_items)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveItem:
     """The product, and how many pieces of it; all of them without `qty`."""
@@ -26,18 +25,14 @@ class RemoveItem:
         """Rules over several members."""
         return one_reference(self.product_id, self.sku)
 
-    def products(self) -> Iterable[ProductKey]:
-        """None: what may be removed stands on the order's own lines."""
-        return ()
-
-    def moves_stock(self) -> bool:
-        """No."""
-        return False
+    def scope(self) -> Scope:
+        """Its order alone: what may be removed stands on its lines."""
+        return ORDER_ALONE
 
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """Refuse a frozen order, or more pieces than it has; otherwise remove them."""
         order = world.order_of(command.order_id)
-        if not order.editable:
+        if not order.takes_items():
             return Refused("order-frozen", f"Items change in a counter draft only; the order is {order.status}.")
         key = reference(self.product_id, self.sku)
         lines = [line for line in order.lines if key in {line.product_id, line.sku}]

@@ -17,6 +17,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from domain import fields, registry
+from domain.customers import Customer
 from domain.decision import decide
 from domain.orders import Line, Order
 from domain.outcome import Applied, Outcome, Refused
@@ -75,6 +76,7 @@ class Scene:
     payload: dict[str, Any]
     order: Order | None = None
     products: tuple[Product, ...] = ()
+    customers: tuple[Customer, ...] = ()
     order_id: uuid.UUID | None = ORDER_ID
     role: str | None = "manager"
     expected_version: int | None = None
@@ -105,6 +107,7 @@ class Scene:
             orders={self.order.id: self.order} if self.order else {},
             products={each.id: each for each in self.products},
             skus={each.sku: each.id for each in self.products},
+            customers={each.id: each for each in self.customers},
         )
 
     def decide(self) -> Outcome:

@@ -7,7 +7,7 @@ the fault. Everything else is the real worker: `celery -A tests.faults.planted w
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +16,8 @@ from typing import Any
 from django.db.backends.postgresql.base import DatabaseWrapper
 
 from domain.outcome import Outcome
-from domain.registry import MANAGER, POS, Command, command
-from domain.world import ProductKey, World
+from domain.registry import MANAGER, ORDER_ALONE, POS, Command, Scope, command
+from domain.world import World
 from store import attempts
 from store.queue import Claimed
 from worker.app import app
@@ -76,13 +76,9 @@ DatabaseWrapper._commit = _commit_of_batch  # type: ignore[attr-defined]
 class KillWorker:
     """A command that no worker survives."""
 
-    def products(self) -> Iterable[ProductKey]:
-        """None."""
-        return ()
-
-    def moves_stock(self) -> bool:
-        """No."""
-        return False
+    def scope(self) -> Scope:
+        """Its order alone."""
+        return ORDER_ALONE
 
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """Die."""

@@ -156,8 +156,8 @@ def test_what_an_order_is_never_changes(shop: Shop, change: LiteralString) -> No
     refused(lambda: execute(attack))
 
 
-def test_an_archived_order_stays_archived(shop: Shop) -> None:
-    order_id = shop.draft()
+def test_an_archived_order_stays_archived(database: None) -> None:
+    order_id = order_in("counter", "cancelled")
     execute("UPDATE orders SET archived = true, version = version + 1 WHERE id = %s", order_id)
     attack: LiteralString = "UPDATE orders SET archived = false, version = version + 1 WHERE id = %s"
     refused(lambda: execute(attack, order_id), "archiving")

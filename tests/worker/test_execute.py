@@ -3,7 +3,7 @@
 import select
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,8 @@ from django.db import connection
 
 from domain import registry
 from domain.outcome import Applied, Outcome
-from domain.registry import Command
-from domain.world import ProductKey, World
+from domain.registry import ORDER_ALONE, Command, Scope
+from domain.world import World
 from store import attempts, db, queue
 from tests.till import Till, run_drain
 from worker.drain import drain
@@ -25,13 +25,9 @@ from worker.drain import drain
 class Exploding:
     """A payload whose decision goes wrong."""
 
-    def products(self) -> Iterable[ProductKey]:
-        """None."""
-        return ()
-
-    def moves_stock(self) -> bool:
-        """No."""
-        return False
+    def scope(self) -> Scope:
+        """Its order alone."""
+        return ORDER_ALONE
 
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """Raise."""

@@ -1,10 +1,12 @@
 """`order.create`: its table of refusals, its yes cases, its payload."""
 
 import dataclasses
+import uuid
 from typing import Any
 
 import pytest
 
+from domain.customers import Customer
 from domain.outcome import StatusChange
 from domain.stock import Movement
 from tests.domain.scene import (
@@ -32,6 +34,13 @@ GOOD = Scene(
 )
 
 
+def of_customer(scene: Scene, *, is_active: bool) -> Scene:
+    """The scene with a customer, whom the order is for."""
+    customer = Customer(id=uuid.UUID(int=0xC5), is_active=is_active)
+    named = scene.payload.get("customer_id", str(customer.id))  # a fault that came before may have named another
+    return scene.but(customers=(customer,)).with_payload(customer_id=named)
+
+
 def adding(scene: Scene, sku: str, qty: int = 1) -> Scene:
     """The scene with one more item, the last."""
     return scene.with_payload(items=[*scene.payload["items"], {"sku": sku, "qty": qty}])
@@ -42,6 +51,7 @@ REFUSALS = (
     Refusal("order-exists", lambda scene: scene.but(order=order())),
     Refusal("order-empty", lambda scene: scene.with_payload(items=[])),
     Refusal("customer-not-found", lambda scene: scene.with_payload(customer_id=str(UNKNOWN_ID))),
+    Refusal("customer-inactive", lambda scene: of_customer(scene, is_active=False)),
     Refusal("product-not-found", lambda scene: adding(scene, "NONE")),
     Refusal("product-inactive", lambda scene: adding(scene.with_product(product("OLD", is_active=False)), "OLD")),
     Refusal("currency-mismatch", lambda scene: adding(scene.with_product(product("USA", currency="USD")), "USA")),
@@ -144,3 +154,9 @@ def test_names_what_is_wrong_with_the_payload(members: dict[str, Any], breaches:
 def test_takes_as_many_items_and_pieces_as_the_bounds_say() -> None:
     items = [{"sku": "TEA", "qty": 1_000_000}] * 500
     assert Scene(type="order.create", payload={"items": items, "note": "x" * 2000}).breaches() == []
+
+
+def test_an_order_refers_to_its_customer() -> None:
+    created = of_customer(GOOD, is_active=True).applied().order
+    assert created is not None
+    assert created.customer_id == uuid.UUID(int=0xC5)

@@ -1,4 +1,4 @@
-"""What clients see of a command, an order and a product. Shapes: CONTRACT."""
+"""What clients see of rows: commands, orders, products, customers. Shapes: CONTRACT."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
