@@ -1,34 +1,33 @@
 """Commands over HTTP: submitted, read, cancelled, retried."""
 
-import hashlib
-import json
 import re
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api import answers
 from api.authentication import caller_of, demand
 from api.pages import Filters, filters_of, page
 from api.parsing import BATCH_BYTES_MAX
+from api.preconditions import matches
 from api.problems import Problem, invalid, not_found_problem
-from api.submission import Accepted, Answer, Request, submit
+from api.submission import Request, submit
 from domain import registry
 from domain.fields import Breach, Choice, Identifier, Text, escape, optional
 from domain.registry import AUDITOR, MANAGER
 from domain.result import RETRYABLE
-from store import commands, inbox, rendering
+from store import cache, commands, inbox, rendering
 from store.clients import Caller
 from store.commands import CommandRow
 from store.models import FINAL_STATUSES, OPEN_STATUSES, Command
 from worker.bell import bell
 
 BATCH_MAX = 1_000
-_HEADERS = {"Cache-Control": "no-store", "Vary": "Prefer, Authorization"}
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -45,12 +44,10 @@ class CommandFilters(Filters):
 class CommandsView(APIView):
     """`POST /commands`, `GET /commands`."""
 
-    def post(self, request: HttpRequest) -> Response:
+    def post(self, request: HttpRequest) -> HttpResponse:
         """Accept one command."""
-        asked = Request(
-            key=request.META.get("HTTP_IDEMPOTENCY_KEY"), body=request.data, traceparent=_traceparent(request)
-        )
-        return _one(submit(caller_of(request), [asked])[0])
+        asked = Request(key=key_of(request), body=request.data, traceparent=traceparent_of(request))
+        return answers.submitted(submit(caller_of(request), [asked])[0])
 
     def get(self, request: HttpRequest) -> Response:
         """The commands the caller may see, newest first."""
@@ -63,9 +60,9 @@ class CommandsView(APIView):
         caller = caller_of(request)
         if not _sees_all(caller):
             wanted["client_id"] = caller.id
-        rows = Command.objects.filter(**wanted).values(*CommandRow.__slots__)
+        rows = Command.objects.filter(purged_at=None, **wanted).values(*CommandRow.__slots__)
         response = page(request, filters, rows, ("-id",), lambda row: rendering.command(CommandRow(**row)))
-        for name, value in _HEADERS.items():
+        for name, value in answers.HEADERS.items():
             response[name] = value
         return response
 
@@ -76,32 +73,38 @@ class BatchView(APIView):
     body_bytes_max = BATCH_BYTES_MAX
     entries_apart = "commands"
 
-    def post(self, request: HttpRequest) -> Response:
+    def post(self, request: HttpRequest) -> HttpResponse:
         """Accept up to a thousand commands, each answered as if it had come alone."""
-        traceparent = _traceparent(request)
+        traceparent = traceparent_of(request)
         asked = [_request(entry, traceparent) for entry in _entries(request.data)]
-        answers = submit(caller_of(request), asked)
-        return Response({"results": [_of_batch(each) for each in answers]}, headers=_HEADERS)
+        return answers.submitted_together(submit(caller_of(request), asked))
 
 
 class CommandView(APIView):
     """`GET /commands/{id}`."""
 
-    def get(self, request: HttpRequest, command_id: uuid.UUID) -> Response:
-        """The command, whatever its outcome; 304 when the caller has it as it is."""
-        row = _visible(caller_of(request), command_id)
-        shown = rendering.command(row)
-        etag = f'"{hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]}"'
-        headers = {**_HEADERS, "ETag": etag, **_retry_after(row)}
+    def get(self, request: HttpRequest, command_id: uuid.UUID) -> HttpResponse:
+        """The command, whatever its outcome; 304 when the caller has it as it is. A finished one comes from Redis."""
+        caller = caller_of(request)
+        kept = cache.by_id(command_id)
+        if kept is None:
+            row = _visible(caller, command_id)
+            cache.keep([row])
+            shown, is_final = rendering.command_json(row), row.is_final
+        elif _sees(caller, kept.client_id):
+            shown, is_final = kept.shown, True
+        else:
+            raise not_found_problem()
+        etag = answers.etag(shown)
         if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
-            return Response(status=304, headers=headers)
-        return Response(shown, headers=headers)
+            return answers.of_json(b"", status=304, is_final=is_final, ETag=etag)
+        return answers.of_json(shown, status=200, is_final=is_final, ETag=etag)
 
 
 class CancelView(APIView):
     """`POST /commands/{id}/cancel`."""
 
-    def post(self, request: HttpRequest, command_id: uuid.UUID) -> Response:
+    def post(self, request: HttpRequest, command_id: uuid.UUID) -> HttpResponse:
         """Cancel a command that has not begun; again and again, with the same answer."""
         caller = caller_of(request)
         row = _visible(caller, command_id)
@@ -113,13 +116,13 @@ class CancelView(APIView):
         assert after is not None, "commands are never deleted"
         if not cancelled and after.status != "cancelled":
             raise Problem(409, "not-cancellable", f"The command is {after.status}; only a queued one can be cancelled.")
-        return Response(rendering.command(after), headers=_HEADERS)
+        return answers.of_command(after)
 
 
 class RetryView(APIView):
     """`POST /commands/{id}/retry`."""
 
-    def post(self, request: HttpRequest, command_id: uuid.UUID) -> Response:
+    def post(self, request: HttpRequest, command_id: uuid.UUID) -> HttpResponse:
         """Queue a command again that failed through no fault of its own."""
         caller = caller_of(request)
         row = _visible(caller, command_id)
@@ -131,43 +134,37 @@ class RetryView(APIView):
         bell.ring([lane])
         after = commands.by_id(row.id)
         assert after is not None, "commands are never deleted"
-        return Response(rendering.command(after), status=202, headers={**_HEADERS, **_retry_after(after)})
+        return answers.of_command(after, status=202)
+
+
+def key_of(request: HttpRequest) -> str | None:
+    """The Idempotency-Key as it was sent, unchecked."""
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    return key
+
+
+def traceparent_of(request: HttpRequest) -> str | None:
+    """The W3C trace context, if it is well-formed."""
+    header = request.META.get("HTTP_TRACEPARENT", "")
+    return header if _TRACEPARENT.fullmatch(header) else None
 
 
 def _sees_all(caller: Caller) -> bool:
     return caller.role in {MANAGER, AUDITOR}
 
 
+def _sees(caller: Caller, client_id: int) -> bool:
+    return client_id == caller.id or _sees_all(caller)
+
+
 def _visible(caller: Caller, command_id: uuid.UUID) -> CommandRow:
     row = commands.by_id(command_id)
-    if row is None or not (_sees_all(caller) or row.client_id == caller.id):
+    if row is None or not _sees(caller, row.client_id):
         raise not_found_problem()
+    if row.purged_at is not None:
+        detail = f"The command ended as {row.status}; its result is no longer kept."
+        raise Problem(410, "result-expired", detail, final_status=row.status)
     return row
-
-
-def _one(answer: Answer) -> Response:
-    if isinstance(answer, Problem):
-        raise answer
-    row = answer.command
-    headers = {**_HEADERS, "Location": f"{rendering.API}/commands/{row.id}", **_retry_after(row)}
-    if answer.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return Response(rendering.command(row), status=_status(answer), headers=headers)
-
-
-def _of_batch(answer: Answer) -> dict[str, Any]:
-    if isinstance(answer, Problem):
-        return {"status": answer.status_code, "error": answer.body()}
-    replayed = {"replayed": True} if answer.replayed else {}
-    return {"status": _status(answer), **replayed, "command": rendering.command(answer.command)}
-
-
-def _status(accepted: Accepted) -> int:
-    return 200 if accepted.command.is_final else 202
-
-
-def _retry_after(row: CommandRow) -> Mapping[str, str]:
-    return {} if row.is_final else {"Retry-After": "1"}
 
 
 def _entries(body: object) -> list[Any]:
@@ -190,13 +187,3 @@ def _request(entry: object, traceparent: str | None) -> Request | Problem:
     if not isinstance(entry, dict):
         return invalid([Breach("", "not-an-object", "must be a JSON object")])
     return Request(key=entry.pop("idempotency_key", None), body=entry, traceparent=traceparent)
-
-
-def _traceparent(request: HttpRequest) -> str | None:
-    header = request.META.get("HTTP_TRACEPARENT", "")
-    return header if _TRACEPARENT.fullmatch(header) else None
-
-
-def matches(if_none_match: str, etag: str) -> bool:
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return "*" in tags or etag in tags

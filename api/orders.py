@@ -10,13 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.commands import matches
+from api.authentication import caller_of
 from api.pages import Filters, filters_of, page
+from api.preconditions import matches
 from api.problems import not_found_problem
+from domain.actions import available
 from domain.fields import Choice, Identifier, Timestamp, optional
 from domain.workflow import STATUSES, WORKFLOWS
-from store import rendering
-from store.models import Order, OrderLine
+from store import loading, rendering
+from store.models import Order, OrderHistory, OrderLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,28 +45,46 @@ class OrderFilters(Filters):
         return {name: value for name, value in conditions.items() if value is not None}
 
 
-class OrdersView(APIView):
-    """`GET /orders`."""
-
-    def get(self, request: Request) -> Response:
-        """The orders, newest first."""
-        filters = filters_of(OrderFilters, request)
-        rows = _with_lines(Order.objects.filter(**filters.conditions()))
-        return page(request, filters, rows, ("-created_at", "-id"), _shown)
+def list_orders(request: Request) -> Response:
+    """`GET /orders`: the orders, newest first."""
+    filters = filters_of(OrderFilters, request)
+    rows = _with_lines(Order.objects.filter(**filters.conditions()))
+    return page(request, filters, rows, ("-created_at", "-id"), _shown)
 
 
-class OrderView(APIView):
-    """`GET /orders/{id}`."""
+def read_order(request: Request, order_id: uuid.UUID) -> Response:
+    """`GET /orders/{id}`: one order; its version is its ETag."""
+    order = _with_lines(Order.objects.filter(id=order_id)).first()
+    if order is None:
+        raise not_found_problem()
+    etag = f'"{order.version}"'
+    if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
+        return Response(status=304, headers={"ETag": etag})
+    return Response(_shown(order), headers={"ETag": etag})
+
+
+class AvailableActionsView(APIView):
+    """`GET /orders/{id}/available-actions`."""
 
     def get(self, request: Request, order_id: uuid.UUID) -> Response:
-        """One order; its version is its ETag."""
-        order = _with_lines(Order.objects.filter(id=order_id)).first()
+        """What workflow and role allow now."""
+        order = loading.read_order(order_id)
         if order is None:
             raise not_found_problem()
-        etag = f'"{order.version}"'
-        if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
-            return Response(status=304, headers={"ETag": etag})
-        return Response(_shown(order), headers={"ETag": etag})
+        actions = available(order, caller_of(request).role)
+        return Response({"order_id": str(order.id), "version": order.version, "actions": actions})
+
+
+class HistoryView(APIView):
+    """`GET /orders/{id}/history`."""
+
+    def get(self, request: Request, order_id: uuid.UUID) -> Response:
+        """The changes of status, oldest first."""
+        filters = filters_of(Filters, request)
+        rows = OrderHistory.objects.filter(order_id=order_id)
+        if not rows.exists():
+            raise not_found_problem()  # every order has been created
+        return page(request, filters, rows, ("version",), rendering.status_change)
 
 
 def _with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:

@@ -6,6 +6,7 @@ whatever is added meanwhile and however many rows were created at one instant.
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,22 +17,37 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from api.problems import Problem, invalid_parameters
-from domain.fields import Breach, Identifier, Invalid, Kind, Text, Timestamp, optional, parse
+from domain.fields import Breach, Identifier, Integer, Invalid, Kind, Text, Timestamp, optional, parse
 from domain.items import SKU
 from store.rendering import shown_time
 
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
 
+
+class _Version:
+    """A version in a cursor, where everything is text."""
+
+    def parse(self, value: object, pointer: str) -> int:
+        """The number."""
+        return Integer(minimum=1, maximum=2**53 - 1).parse(int(str(value)), pointer)
+
+
 _NEXT, _PREVIOUS = "next", "previous"
-_KINDS: dict[str, Kind[Any]] = {"id": Identifier(), "created_at": Timestamp(), "sku": SKU}
+_KINDS: dict[str, Kind[Any]] = {
+    "id": Identifier(),
+    "created_at": Timestamp(),
+    "sku": SKU,
+    "version": _Version(),
+    "name": Text(minimum=1, maximum=200, pattern=re.compile(r"[^\0\ud800-\udfff]+")),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
     """The query parameters every list has; a list with more declares a subclass of its own."""
 
-    cursor: str | None = optional(Text(maximum=500))
+    cursor: str | None = optional(Text(maximum=2_000))
     page_size: str | None = optional(Text(maximum=10))
 
     def breaches(self) -> list[tuple[str, str, str]]:
@@ -49,8 +65,12 @@ class Filters:
 
 def filters_of[F: Filters](record: type[F], request: Request) -> F:
     """The request's query parameters; raises a Problem of 400 that names the parameter."""
+    sent = request.query_params.dict()
+    nul = [Breach(f"/{name}", "nul", "has a NUL character") for name, text in sent.items() if "\0" in text]
+    if nul:
+        raise invalid_parameters(nul)
     try:
-        return parse(record, request.query_params.dict())
+        return parse(record, sent)
     except Invalid as broken:
         raise invalid_parameters(broken.breaches) from None
 
@@ -112,7 +132,8 @@ def _read(text: str, columns: Sequence[str]) -> _Cursor:
 
 
 def _write(direction: str, position: Sequence[str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([direction, *position], separators=(",", ":")).encode()).decode()
+    text = json.dumps([direction, *position], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def _shown(row: Any, column: str) -> str:

@@ -76,8 +76,13 @@ def _or_problem(entry: object) -> object:
     return entry
 
 
+def unstorable(value: object, entries: object = None) -> list[Breach]:
+    """What no table can keep or no parser should: NUL, lone surrogates, names that stand twice, too many levels."""
+    return list(islice(_breaches(value, entries), ERRORS_MAX))
+
+
 def _refuse_breaches(value: object, entries: object = None) -> None:
-    breaches = list(islice(_breaches(value, entries), ERRORS_MAX))
+    breaches = unstorable(value, entries)
     if breaches:
         raise invalid(breaches)
 

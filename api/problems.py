@@ -1,10 +1,10 @@
 """Problems: every answer of 400 and above is one (RFC 9457), with a stable code and a page that explains it."""
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
@@ -77,7 +77,7 @@ class Problem(exceptions.APIException):
 def invalid(breaches: Iterable[Breach]) -> Problem:
     """400: the body breaks rules, each named by its JSON pointer."""
     errors = [{"pointer": breach.pointer, "code": breach.code, "detail": breach.detail} for breach in breaches]
-    return Problem(400, "invalid-request", _summary(errors, "pointer"), errors=errors[:ERRORS_MAX])
+    return Problem(400, "invalid-request", _summary(errors), errors=errors[:ERRORS_MAX])
 
 
 def invalid_parameters(breaches: Iterable[Breach]) -> Problem:
@@ -85,7 +85,22 @@ def invalid_parameters(breaches: Iterable[Breach]) -> Problem:
     errors = [
         {"parameter": breach.pointer.lstrip("/"), "code": breach.code, "detail": breach.detail} for breach in breaches
     ]
-    return Problem(400, "invalid-request", _summary(errors, "parameter"), errors=errors[:ERRORS_MAX])
+    return Problem(400, "invalid-request", _summary(errors), errors=errors[:ERRORS_MAX])
+
+
+def invalid_header(name: str, detail: str) -> Problem:
+    """400: a header is malformed."""
+    errors = [{"header": name, "code": "malformed", "detail": detail}]
+    return Problem(400, "invalid-request", _summary(errors), errors=errors)
+
+
+def relocated(problem: Problem, place: Callable[[str], dict[str, str]]) -> Problem:
+    """The same problem for a client that sent its request in another form: each pointer becomes `place(pointer)`."""
+    found = cast("list[dict[str, str]]", problem.extra.get("errors", []))
+    if not found:
+        return problem
+    errors = [place(error["pointer"]) | {"code": error["code"], "detail": error["detail"]} for error in found]
+    return Problem(problem.status_code, problem.code, _summary(errors), errors=errors)
 
 
 def not_found_problem() -> Problem:
@@ -142,8 +157,7 @@ def _problem(exception: Exception) -> Problem:
     if isinstance(exception, Http404 | exceptions.NotFound):
         return not_found_problem()
     if isinstance(exception, DisallowedHost):
-        errors = [{"header": "Host", "code": "malformed", "detail": "is not a host name"}]
-        return Problem(400, "invalid-request", _summary(errors, "header"), errors=errors)
+        return invalid_header("Host", "is not a host name")
     if isinstance(exception, OperationalError | InterfaceError):
         return unavailable("The database cannot be reached or is too busy; the same key is safe to send again.")
     translation = _TRANSLATIONS.get(type(exception))
@@ -185,6 +199,7 @@ def _plain(problem: Problem) -> HttpResponse:
     return JsonResponse(problem.body(), status=problem.status_code, headers=problem.headers, content_type=MEDIA_TYPE)
 
 
-def _summary(errors: list[dict[str, str]], place: str) -> str:
-    first = f"{errors[0][place] or 'the body'} {errors[0]['detail']}"
+def _summary(errors: list[dict[str, str]]) -> str:
+    place = next(errors[0][name] for name in ("pointer", "parameter", "header") if name in errors[0])
+    first = f"{place or 'the body'} {errors[0]['detail']}"
     return f"{first}." if len(errors) == 1 else f"{first}; and {len(errors) - 1} more."

@@ -1,8 +1,9 @@
-"""Products over HTTP: listed, read, created. Their stock is changed by commands alone."""
+"""Products over HTTP: listed, read, created, edited. Their stock is changed by commands alone."""
 
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError
 from rest_framework.request import Request
@@ -10,16 +11,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.authentication import caller_of, demand
+from api.editing import edited, merged
 from api.pages import Filters, filters_of, page
+from api.preconditions import etag, unless_known
 from api.problems import Problem, not_found_problem
 from domain import money
-from domain.fields import Amount, Boolean, Currency, Integer, Text, optional, parse, required
+from domain.fields import Amount, Boolean, Breach, Choice, Currency, Integer, Invalid, Text, optional, parse, required
 from domain.items import SKU
 from domain.registry import MANAGER
 from store import rendering
-from store.models import Product
+from store.models import Product, StockMovement
 
 _PRICE_MAX = Decimal("9999999999.99")
+_STOCK = {"/on_hand", "/reserved", "/available"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,35 +47,99 @@ class NewProduct:
             return [("price", "out-of-range", f"must be from 0 to {_PRICE_MAX}")]
         return []
 
+    def columns(self) -> dict[str, Any]:
+        """As the table has them."""
+        return asdict(self) | {"price": money.to_minor(self.price, self.currency)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductFilters(Filters):
+    """Which products to list."""
+
+    sku: str | None = optional(SKU)
+    is_active: str = optional(Choice(("true", "false", "any")), "any")
+
+    def conditions(self) -> dict[str, object]:
+        """As the ORM's filter takes them."""
+        conditions: dict[str, object] = {
+            "sku": self.sku,
+            "is_active": None if self.is_active == "any" else self.is_active == "true",
+        }
+        return {name: value for name, value in conditions.items() if value is not None}
+
 
 class ProductsView(APIView):
     """`GET /products`, `POST /products`."""
 
     def get(self, request: Request) -> Response:
-        """All products by sku."""
-        filters = filters_of(Filters, request)
-        return page(request, filters, Product.objects.all(), ("sku",), rendering.product)
+        """The products by sku."""
+        filters = filters_of(ProductFilters, request)
+        rows = Product.objects.filter(**filters.conditions())
+        return page(request, filters, rows, ("sku",), rendering.product)
 
     def post(self, request: Request) -> Response:
         """Create a product."""
         demand(caller_of(request), MANAGER)
-        new = parse(NewProduct, request.data)
-        price = money.to_minor(new.price, new.currency)
+        new = _described(request.data)
         try:
-            product = Product.objects.create(**asdict(new) | {"price": price})
+            product = Product.objects.create(**new.columns())
         except IntegrityError:
             raise Problem(409, "sku-exists", f"There is a product {new.sku} already.") from None
         product.refresh_from_db()
-        location = {"Location": f"{rendering.API}/products/{product.id}"}
-        return Response(rendering.product(product), status=201, headers=location)
+        headers = {"Location": f"{rendering.API}/products/{product.id}", "ETag": _etag(product)}
+        return Response(rendering.product(product), status=201, headers=headers)
 
 
 class ProductView(APIView):
-    """`GET /products/{id}`."""
+    """`GET /products/{id}`, `PATCH /products/{id}`."""
 
     def get(self, request: Request, product_id: uuid.UUID) -> Response:
         """One product."""
         product = Product.objects.filter(id=product_id).first()
         if product is None:
             raise not_found_problem()
-        return Response(rendering.product(product))
+        return unless_known(request, _etag(product), rendering.product(product))
+
+    def patch(self, request: Request, product_id: uuid.UUID) -> Response:
+        """Change what is sent."""
+        demand(caller_of(request), MANAGER)
+        sent = request.data
+        product = edited(request, Product, product_id, lambda row: _edit(row, sent))
+        return Response(rendering.product(product), headers={"ETag": _etag(product)})
+
+
+class MovementsView(APIView):
+    """`GET /products/{id}/movements`."""
+
+    def get(self, request: Request, product_id: uuid.UUID) -> Response:
+        """The lines of its stock ledger, newest first: their ids begin with the time."""
+        filters = filters_of(Filters, request)
+        if not Product.objects.filter(id=product_id).exists():
+            raise not_found_problem()
+        rows = StockMovement.objects.filter(product_id=product_id)
+        return page(request, filters, rows, ("-id",), rendering.movement)
+
+
+def _edit(row: Product, sent: object) -> dict[str, Any]:
+    new = _described(merged(NewProduct, rendering.product(row), sent))
+    if new.sku != row.sku:
+        raise Invalid(Breach("/sku", "unchangeable", f"is {row.sku} for ever"))
+    return new.columns()
+
+
+def _described(value: object) -> NewProduct:
+    try:
+        return parse(NewProduct, value)
+    except Invalid as invalid:
+        raise Invalid(*map(_explained, invalid.breaches)) from None
+
+
+def _explained(breach: Breach) -> Breach:
+    if breach.pointer not in _STOCK:
+        return breach
+    return replace(breach, code="read-only", detail="cannot be set: stock changes by stock commands alone")
+
+
+def _etag(product: Product) -> str:
+    # Stock moves without the version, and a caller that polls for it must see it move.
+    return etag(product.version, product.on_hand, product.reserved)

@@ -4,6 +4,7 @@ The order of checks is the contract's: body, key look-up, role, validation, expi
 one statement; its key is looked up by the insert itself. Keys of all others are looked up apart.
 """
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,8 +20,9 @@ from api.problems import Problem, invalid, unavailable
 from domain import fields, money
 from domain.fields import Breach
 from domain.registry import CommandType
-from store import commands, inbox, orders
+from store import cache, commands, inbox, orders, rendering
 from store.backlog import backlog
+from store.cache import Kept
 from store.clients import Caller
 from store.commands import CommandRow
 from store.inbox import Submission
@@ -31,18 +33,24 @@ COMMON_DIGITS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a client sent for one command: the key as it stands in the header or the entry, and the body."""
+    """What a client sent for one command: the key as it stands in the header or the entry, and the body.
+
+    `problem` is what is known to be wrong with it already; like all that is wrong it counts only if the key is new.
+    """
 
     key: object
     body: object
     traceparent: str | None = None
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The command that a request made or, `replayed`, had made before."""
+    """The command that a request made or, `replayed`, had made before, as the client sees it."""
 
-    command: CommandRow
+    id: uuid.UUID
+    shown: bytes
+    is_final: bool
     replayed: bool
 
 
@@ -50,8 +58,17 @@ type Answer = Accepted | Problem
 
 
 @dataclass(frozen=True, slots=True)
+class _Keyed:
+    """A request with its key, and the hash of its body."""
+
+    key: str
+    body_hash: bytes
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class _Checked:
-    """A request with its key and, if nothing is wrong with it, what is to be stored."""
+    """A request under a key that no finished command at hand has, and what is to be stored if nothing is wrong."""
 
     key: str
     body_hash: bytes
@@ -64,7 +81,9 @@ def submit(caller: Caller, requests: Sequence[Request | Problem]) -> list[Answer
     A request that could not even be read stands as its Problem.
     """
     now = datetime.now(UTC)
-    checked = [_check(caller, request, now) for request in requests]
+    keyed = [_keyed(each) for each in requests]
+    kept = cache.by_keys(caller.id, [each.key for each in keyed if isinstance(each, _Keyed)])
+    checked = [_check(caller, each, kept, now) for each in keyed]
     faulty = [each.key for each in checked if isinstance(each, _Checked) and isinstance(each.outcome, Problem)]
     known = commands.by_keys(caller.id, faulty) if faulty else {}
     good = [each.outcome for each in checked if isinstance(each, _Checked) and isinstance(each.outcome, Submission)]
@@ -74,35 +93,46 @@ def submit(caller: Caller, requests: Sequence[Request | Problem]) -> list[Answer
     if missed:
         found = commands.by_keys(caller.id, missed)
         known |= {key: row for key, row in found.items() if row.id not in accepted}
+    cache.keep(known.values())
     return [_answer(each, accepted, known) for each in checked]
 
 
-def _check(caller: Caller, request: Request | Problem, now: datetime) -> _Checked | Problem:
+def _keyed(request: Request | Problem) -> _Keyed | Problem:
     if isinstance(request, Problem):
         return request
     try:
-        key = parse_key(request.key)
+        return _Keyed(parse_key(request.key), body_hash(request.body), request)
     except Problem as problem:
         return problem
-    digest = body_hash(request.body)
+
+
+def _check(caller: Caller, keyed: _Keyed | Problem, kept: dict[str, Kept], now: datetime) -> _Checked | Answer:
+    if isinstance(keyed, Problem):
+        return keyed
+    if (command := kept.get(keyed.key)) is not None:
+        if command.body_hash != keyed.body_hash:
+            return _reused()
+        return Accepted(command.id, command.shown, is_final=True, replayed=True)
+    if keyed.request.problem is not None:
+        return _Checked(keyed.key, keyed.body_hash, keyed.request.problem)
     try:
-        envelope.demand_role(request.body, caller.role)
-        submission = _submission(caller, key, digest, request, now)
+        envelope.demand_role(keyed.request.body, caller.role)
+        submission = _submission(caller, keyed, now)
     except Problem as problem:
-        return _Checked(key, digest, problem)
-    return _Checked(key, digest, submission)
+        return _Checked(keyed.key, keyed.body_hash, problem)
+    return _Checked(keyed.key, keyed.body_hash, submission)
 
 
-def _submission(caller: Caller, key: str, digest: bytes, request: Request, now: datetime) -> Submission:
-    checked, kind = envelope.check(request.body, now)
+def _submission(caller: Caller, keyed: _Keyed, now: datetime) -> Submission:
+    checked, kind = envelope.check(keyed.request.body, now)
     _check_digits(checked, kind)
     order_id = checked.order_id or (uuid7() if kind.is_creation else None)
     payload = checked.payload
     return Submission(
         id=uuid7(),
         client_id=caller.id,
-        idempotency_key=key,
-        body_hash=digest,
+        idempotency_key=keyed.key,
+        body_hash=keyed.body_hash,
         type=checked.type,
         order_id=order_id,
         lane_of=str(order_id or payload.get("product_id") or payload.get("sku")),
@@ -112,7 +142,7 @@ def _submission(caller: Caller, key: str, digest: bytes, request: Request, now: 
         not_before=checked.not_before,
         occurred_at=checked.occurred_at,
         device_sequence=checked.device_sequence,
-        traceparent=request.traceparent,
+        traceparent=keyed.request.traceparent,
     )
 
 
@@ -139,16 +169,27 @@ def _accept(good: Sequence[Submission]) -> dict[Any, CommandRow]:
     return inbox.accept(good, settings.LANES)
 
 
-def _answer(checked: _Checked | Problem, accepted: dict[Any, CommandRow], known: dict[str, CommandRow]) -> Answer:
-    if isinstance(checked, Problem):
+def _answer(checked: _Checked | Answer, accepted: dict[Any, CommandRow], known: dict[str, CommandRow]) -> Answer:
+    if not isinstance(checked, _Checked):
         return checked
     if isinstance(checked.outcome, Submission) and checked.outcome.id in accepted:
         row = accepted[checked.outcome.id]
         known[checked.key] = row  # from here on, the batch's later entries find the key in use
-        return Accepted(row, replayed=False)
+        return _accepted(row, replayed=False)
     row_before = known.get(checked.key)
     if row_before is None:
         return checked.outcome if isinstance(checked.outcome, Problem) else unavailable("Too many commands wait.")
     if row_before.body_hash != checked.body_hash:
-        return Problem(422, "idempotency-key-reused", "The key was used for another request; use a new one.")
-    return Accepted(row_before, replayed=True)
+        return _reused()
+    if row_before.purged_at is not None:
+        detail = f"The command ended as {row_before.status}; its result is no longer kept. It is not executed again."
+        return Problem(409, "result-expired", detail, final_status=row_before.status)
+    return _accepted(row_before, replayed=True)
+
+
+def _accepted(row: CommandRow, *, replayed: bool) -> Accepted:
+    return Accepted(row.id, rendering.command_json(row), is_final=row.is_final, replayed=replayed)
+
+
+def _reused() -> Problem:
+    return Problem(422, "idempotency-key-reused", "The key was used for another request; use a new one.")

@@ -1,12 +1,16 @@
 """The routes."""
 
+from collections.abc import Callable
+
 from django.urls import include, path, re_path, register_converter
 from django.urls.converters import UUIDConverter
+from rest_framework.response import Response
 
-from api import health, problems
+from api import health, problems, resources
 from api.commands import BatchView, CancelView, CommandsView, CommandView, RetryView
-from api.orders import OrdersView, OrderView
-from api.products import ProductsView, ProductView
+from api.customers import CustomersView, CustomerView
+from api.orders import AvailableActionsView, HistoryView, list_orders, read_order
+from api.products import MovementsView, ProductsView, ProductView
 
 
 class AnyCaseUUIDConverter(UUIDConverter):
@@ -17,16 +21,21 @@ class AnyCaseUUIDConverter(UUIDConverter):
 
 register_converter(AnyCaseUUIDConverter, "id")
 
+_READS: dict[str, Callable[..., Response]] = {"orders": list_orders, "orders/<id:order_id>": read_order}
 _V1 = [
     path("commands", CommandsView.as_view()),
     path("commands/batch", BatchView.as_view()),
     path("commands/<id:command_id>", CommandView.as_view()),
     path("commands/<id:command_id>/cancel", CancelView.as_view()),
     path("commands/<id:command_id>/retry", RetryView.as_view()),
-    path("orders", OrdersView.as_view()),
-    path("orders/<id:order_id>", OrderView.as_view()),
+    *(path(route, view) for route, view in resources.views(reads=_READS).items()),
+    path("orders/<id:order_id>/available-actions", AvailableActionsView.as_view()),
+    path("orders/<id:order_id>/history", HistoryView.as_view()),
     path("products", ProductsView.as_view()),
     path("products/<id:product_id>", ProductView.as_view()),
+    path("products/<id:product_id>/movements", MovementsView.as_view()),
+    path("customers", CustomersView.as_view()),
+    path("customers/<id:customer_id>", CustomerView.as_view()),
 ]
 
 urlpatterns = [

@@ -79,7 +79,7 @@ def invalid_transition(order: Order, wanted: str) -> Refused:
 def insufficient_stock(shortages: Sequence[Shortage]) -> Refused:
     """Fewer pieces are available than wanted; every short product is named."""
     rows = [
-        {"product_id": str(short.product_id), "wanted": short.wanted, "available": short.available}
+        {"wanted": short.wanted, "available": short.available, "product_id": str(short.product_id)}
         for short in shortages
     ]
     short_of = "one product" if len(rows) == 1 else f"{len(rows)} products"

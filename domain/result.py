@@ -1,4 +1,8 @@
-"""What a finished command shows: the `result` of a yes and the `error` of a no. Shapes: CONTRACT."""
+"""What a finished command shows: the `result` of a yes and the `error` of a no. Shapes: CONTRACT.
+
+Members stand in the order in which PostgreSQL's jsonb keeps them, the shorter name first: then a result is shown byte
+for byte alike whether it was just made or read back.
+"""
 
 from typing import Any
 
@@ -43,7 +47,7 @@ def of_applied(applied: Applied) -> dict[str, Any]:
 
 def of_refused(refused: Refused) -> dict[str, Any]:
     """The `error` member: a problem object without `status`, with `retryable` (RFC 9457)."""
-    return {
+    error = {
         "type": f"/problems/{refused.code}",
         "title": TITLES[refused.code],
         "detail": refused.detail,
@@ -51,14 +55,15 @@ def of_refused(refused: Refused) -> dict[str, Any]:
         "retryable": refused.code in RETRYABLE,
         **refused.extra,
     }
+    return {name: error[name] for name in sorted(error, key=lambda name: (len(name), name))}
 
 
 def _order(order: Order) -> dict[str, Any]:
     return {
         "id": str(order.id),
+        "total": to_text(order.total, order.currency),
         "status": order.status,
         "version": order.version,
-        "total": to_text(order.total, order.currency),
         "currency": order.currency,
     }
 
@@ -66,10 +71,10 @@ def _order(order: Order) -> dict[str, Any]:
 def _payment(payment: Payment, currency: str) -> dict[str, Any]:
     change = payment.change
     return {
-        "method": payment.method,
         "amount": to_text(payment.amount, currency),
-        "tendered": None if payment.tendered is None else to_text(payment.tendered, currency),
         "change": None if change is None else to_text(change, currency),
+        "method": payment.method,
+        "tendered": None if payment.tendered is None else to_text(payment.tendered, currency),
     }
 
 

@@ -4,7 +4,7 @@ A drain takes the sign down first and looks for commands afterwards, so a bell s
 missed. A sign whose drain has died fades by itself; until then the sweeper rings.
 """
 
-from store.redis import RedisError, client
+from store import redis
 
 FADES_MILLISECONDS = 2_000
 """Longer than a drain lasts."""
@@ -13,23 +13,14 @@ _KEY = "orderly:awake"
 
 def show() -> None:
     """A drain has begun to look for commands."""
-    try:
-        client().set(_KEY, 1, px=FADES_MILLISECONDS)
-    except RedisError:
-        return
+    redis.ask(lambda client: client.set(_KEY, 1, px=FADES_MILLISECONDS), None)
 
 
 def hide() -> None:
     """A drain is about to look for the last time."""
-    try:
-        client().delete(_KEY)
-    except RedisError:
-        return
+    redis.ask(lambda client: client.delete(_KEY), None)
 
 
 def is_shown() -> bool:
     """Whether some drain will look once more; False when Redis does not answer."""
-    try:
-        return bool(client().exists(_KEY))
-    except RedisError:
-        return False
+    return redis.ask(lambda client: bool(client.exists(_KEY)), otherwise=False)

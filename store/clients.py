@@ -18,6 +18,8 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _PREFIX = re.compile(r"[A-Za-z0-9]{8}", re.ASCII)
 _REMEMBERED_SECONDS = 1.0
 """How long a revoked key may still work in a process that has just seen it."""
+_REMEMBERED_AT_NEED_SECONDS = 60.0
+"""How long a key still works while PostgreSQL cannot be asked: replays and finished commands are answered meanwhile."""
 _REMEMBERED_MAX = 10_000
 
 
@@ -98,12 +100,20 @@ def forget() -> None:
 
 def _remember(prefix: str) -> _Key | None:
     now = time.monotonic()
-    until, key = _remembered.get(prefix, (0.0, None))
-    if until < now:
+    found_at, key = _remembered.get(prefix, (float("-inf"), None))
+    if now < found_at + _REMEMBERED_SECONDS:
+        return key
+    try:
         key = _find(prefix)
-        if len(_remembered) >= _REMEMBERED_MAX:
-            _remembered.clear()
-        _remembered[prefix] = (now + _REMEMBERED_SECONDS, key)
+    except db.TRANSIENT:
+        if key is None or now > found_at + _REMEMBERED_AT_NEED_SECONDS:
+            raise
+        return key
+    if len(_remembered) >= _REMEMBERED_MAX:
+        _remembered.clear()
+    _remembered[prefix] = (now, key)
+    if key is not None:
+        _names[key.id] = key.name
     return key
 
 

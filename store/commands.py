@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from domain.result import RETRYABLE
 from store import db
 
 
@@ -32,11 +33,19 @@ class CommandRow:
     accepted_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    purged_at: datetime | None = None
 
     @property
     def is_final(self) -> bool:
         """Whether it has ended."""
         return self.finished_at is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it has ended for good and still has its outcome: a failure that may be retried can change."""
+        if self.finished_at is None or self.purged_at is not None:
+            return False
+        return self.error is None or self.error["code"] not in RETRYABLE
 
 
 COLUMNS = ", ".join(CommandRow.__slots__)

@@ -62,9 +62,10 @@ class Statement:
     touches: int | None = None
 
 
-def execute_all(statements: Sequence[Statement]) -> None:
+def execute_all(statements: Sequence[Statement]) -> list[tuple[Any, ...]]:
     """Run several statements in two round trips; a wrong row count is a bug and stops the transaction.
 
+    Returns the rows of the last one.
     The last one runs after the pipeline: a pipeline leaves PostgreSQL's idle-in-transaction limit switched off, and a
     worker frozen then would keep its locks.
     """
@@ -80,6 +81,7 @@ def execute_all(statements: Sequence[Statement]) -> None:
         cursors.append(run(statements[-1]))
         for statement, cursor in zip(statements, cursors, strict=True):
             assert statement.touches in {None, cursor.rowcount}, f"{cursor.rowcount} rows touched by {statement.sql}"
+        return cursors[-1].fetchall()
 
 
 def reconnecting[**P, R](operation: Callable[P, R]) -> Callable[P, R]:

@@ -12,10 +12,11 @@ from domain.stock import Product
 from domain.world import ProductKey, World
 from store import db
 
-_LOCK_ORDERS = """
+_READ_ORDERS = """
 SELECT id, workflow, status, version, currency, total, customer_id, note, archived, created_at
-FROM orders WHERE id = ANY (%b::uuid[]) ORDER BY id FOR NO KEY UPDATE
+FROM orders WHERE id = ANY (%b::uuid[]) ORDER BY id
 """
+_LOCK_ORDERS = _READ_ORDERS + "FOR NO KEY UPDATE"
 _READ_LINES = """
 SELECT order_id, product_id, sku, name, qty, unit_price
 FROM order_line WHERE order_id = ANY (%b::uuid[]) ORDER BY order_id, position
@@ -31,7 +32,7 @@ _READ_CUSTOMERS = "SELECT id, is_active FROM customer WHERE id = ANY (%b::uuid[]
 def load(commands: Sequence[Command]) -> World:
     """Lock the orders and the products whose stock may move, read the rest; the lanes are locked already."""
     scopes = [(command.order_id, command.action.scope()) for command in commands]
-    orders = _orders(sorted({order_id for order_id, _scope in scopes if order_id is not None}))
+    orders = _orders(_LOCK_ORDERS, sorted({order_id for order_id, _scope in scopes if order_id is not None}))
     to_lock, to_read = _products_touched(scopes, orders)
     products = [*_products(_LOCK_PRODUCTS, to_lock), *_products(_READ_PRODUCTS, to_read - to_lock)]
     by_id = {product.id: product for product in reversed(products)}
@@ -43,15 +44,19 @@ def load(commands: Sequence[Command]) -> World:
     )
 
 
-def _orders(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Order]:
-    if not ids:
-        return {}
-    locked = db.rows(dict[str, Any], _LOCK_ORDERS, [ids])
+@db.reconnecting
+def read_order(order_id: uuid.UUID) -> Order | None:
+    """The order as it stands, without a lock."""
+    return _orders(_READ_ORDERS, [order_id]).get(order_id)
+
+
+def _orders(sql: str, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Order]:
+    found = db.rows(dict[str, Any], sql, [ids]) if ids else []
     lines: dict[uuid.UUID, list[Line]] = defaultdict(list)
-    if locked:
-        for order_id, line in db.rows(_line_of_order, _READ_LINES, [[row["id"] for row in locked]]):
+    if found:
+        for order_id, line in db.rows(_line_of_order, _READ_LINES, [[row["id"] for row in found]]):
             lines[order_id].append(line)
-    return {row["id"]: Order(**row | {"total": int(row["total"]), "lines": tuple(lines[row["id"]])}) for row in locked}
+    return {row["id"]: Order(**row | {"total": int(row["total"]), "lines": tuple(lines[row["id"]])}) for row in found}
 
 
 def _line_of_order(order_id: uuid.UUID, **columns: Any) -> tuple[uuid.UUID, Line]:

@@ -2,7 +2,7 @@
 
 import time
 
-from store.redis import RedisError, client
+from store import redis
 
 ALIVE_SECONDS = 8
 _KEY = "orderly:workers"
@@ -10,24 +10,15 @@ _KEY = "orderly:workers"
 
 def seen(node: str) -> None:
     """The node is alive now. Does nothing when Redis is away: the next heartbeat tells it."""
-    try:
-        client().zadd(_KEY, {node: time.time()})
-    except RedisError:
-        return
+    redis.ask(lambda client: client.zadd(_KEY, {node: time.time()}), None)
 
 
 def left(node: str) -> None:
     """The node has shut down."""
-    try:
-        client().zrem(_KEY, node)
-    except RedisError:
-        return
+    redis.ask(lambda client: client.zrem(_KEY, node), None)
 
 
 def alive() -> int | None:
     """How many nodes have been seen in the last seconds; None when Redis does not answer."""
-    try:
-        client().zremrangebyscore(_KEY, 0, time.time() - 3600)
-        return int(client().zcount(_KEY, time.time() - ALIVE_SECONDS, "+inf"))
-    except RedisError:
-        return None
+    redis.ask(lambda client: client.zremrangebyscore(_KEY, 0, time.time() - 3600), None)
+    return redis.ask(lambda client: int(client.zcount(_KEY, time.time() - ALIVE_SECONDS, "+inf")), None)

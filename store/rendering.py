@@ -4,39 +4,51 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from domain.money import to_text
 from store.clients import name_of
 from store.commands import CommandRow
-from store.models import Order, OrderLine, Product
+from store.models import Customer, Order, OrderHistory, OrderLine, Product, StockMovement
 
 API = "/api/v1"
 
 
 def shown_time(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if moment is None:
+        return None
+    text = moment.isoformat()
+    if not text.endswith("+00:00"):
+        text = moment.astimezone(UTC).isoformat()
+    return f"{text[:-6]}Z"
+
+
+def command_json(row: CommandRow) -> bytes:
+    """The command resource as it is sent: the same bytes whether its row comes from the table or was just written."""
+    return orjson.dumps(command(row), option=orjson.OPT_UTC_Z)
 
 
 def command(row: CommandRow) -> dict[str, Any]:
-    """The command resource."""
+    """The command resource; whoever makes JSON of it turns ids and times into text."""
     return {
-        "id": str(row.id),
+        "id": row.id,
         "type": row.type,
         "status": row.status,
-        "order_id": row.order_id and str(row.order_id),
+        "order_id": row.order_id,
         "idempotency_key": row.idempotency_key,
         "client": name_of(row.client_id),
         "result": row.result,
         "error": row.error,
         "attempts": row.attempts,
         "expected_version": row.expected_version,
-        "expires_at": shown_time(row.expires_at),
-        "not_before": shown_time(row.not_before),
-        "occurred_at": shown_time(row.occurred_at),
+        "expires_at": row.expires_at,
+        "not_before": row.not_before,
+        "occurred_at": row.occurred_at,
         "device_sequence": row.device_sequence,
-        "accepted_at": shown_time(row.accepted_at),
-        "started_at": shown_time(row.started_at),
-        "finished_at": shown_time(row.finished_at),
+        "accepted_at": row.accepted_at,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
         "links": {
             "self": f"{API}/commands/{row.id}",
             "order": f"{API}/orders/{row.order_id}" if row.order_id else None,
@@ -63,6 +75,18 @@ def order(row: Order, lines: Iterable[OrderLine]) -> dict[str, Any]:
     }
 
 
+def status_change(row: OrderHistory) -> dict[str, Any]:
+    """One line of an order's history."""
+    return {
+        "from_status": row.from_status,
+        "to_status": row.to_status,
+        "changed_by": row.changed_by,
+        "command_id": str(row.command_id),
+        "note": row.note,
+        "changed_at": shown_time(row.changed_at),
+    }
+
+
 def product(row: Product) -> dict[str, Any]:
     """The product resource."""
     return {
@@ -76,6 +100,35 @@ def product(row: Product) -> dict[str, Any]:
         "reserved": row.reserved,
         "available": row.on_hand - row.reserved,
         "low_stock_at": row.low_stock_at,
+        "is_active": row.is_active,
+        "version": row.version,
+    }
+
+
+def movement(row: StockMovement) -> dict[str, Any]:
+    """A line of the stock ledger."""
+    return {
+        "id": str(row.id),
+        "product_id": str(row.product_id),
+        "kind": row.kind,
+        "on_hand_delta": row.on_hand_delta,
+        "reserved_delta": row.reserved_delta,
+        "order_id": row.order_id and str(row.order_id),
+        "command_id": str(row.command_id),
+        "reason": row.reason,
+        "created_at": shown_time(row.created_at),
+    }
+
+
+def customer(row: Customer) -> dict[str, Any]:
+    """The customer resource."""
+    return {
+        "id": str(row.id),
+        "name": row.name,
+        "tax_id": row.tax_id,
+        "email": row.email,
+        "phone": row.phone,
+        "address": row.address,
         "is_active": row.is_active,
         "version": row.version,
     }

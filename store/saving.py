@@ -1,15 +1,16 @@
 """Aggregates to rows: the statements that write everything a batch changed, in bulk, one a table and wave."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from uuid_utils.compat import uuid7
 
 from domain.orders import Order
 from domain.outcome import Applied
+from store.commands import CommandRow
 from store.db import Statement
 from store.queue import Claimed
 
@@ -64,6 +65,7 @@ UPDATE command SET status = new.status, result = new.result::jsonb, error = new.
 FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::int[])
      AS new (id, status, result, error, attempts)
 WHERE command.id = new.id AND command.status = 'queued'
+RETURNING finished_at
 """
 
 
@@ -84,6 +86,36 @@ class Finished:
     status: str
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
+
+    @property
+    def attempts(self) -> int:
+        """How often it has been executed, this time included."""
+        return self.claimed.attempts + self.claimed.deaths + 1
+
+    def row(self, started_at: datetime, finished_at: datetime) -> CommandRow:
+        """The command as it stands in its table now."""
+        claimed = self.claimed
+        return CommandRow(
+            id=claimed.id,
+            client_id=claimed.client_id,
+            lane=claimed.lane,
+            type=claimed.type,
+            status=self.status,
+            order_id=claimed.order_id,
+            idempotency_key=claimed.idempotency_key,
+            body_hash=claimed.body_hash,
+            result=self.result,
+            error=self.error,
+            attempts=self.attempts,
+            expected_version=claimed.expected_version,
+            expires_at=claimed.expires_at,
+            not_before=claimed.not_before,
+            occurred_at=claimed.occurred_at,
+            device_sequence=claimed.device_sequence,
+            accepted_at=claimed.accepted_at,
+            started_at=started_at,
+            finished_at=finished_at,
+        )
 
 
 def orders(effects: Sequence[Effect], now: datetime) -> list[Statement]:
@@ -119,14 +151,14 @@ def stock(effects: Sequence[Effect], now: datetime) -> list[Statement]:
 
 
 def ends(finished: Sequence[Finished], started_at: datetime) -> Statement:
-    """Write how each command ended; one that is no longer queued stops the whole transaction."""
+    """Write how each command ended, and return when; one that is no longer queued stops the whole transaction."""
     rows = [
         (
             end.claimed.id,
             end.status,
-            end.result and json.dumps(end.result),
-            end.error and json.dumps(end.error),
-            end.claimed.attempts + end.claimed.deaths + 1,
+            end.result and orjson.dumps(end.result).decode(),
+            end.error and orjson.dumps(end.error).decode(),
+            end.attempts,
         )
         for end in finished
     ]

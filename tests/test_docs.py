@@ -10,7 +10,7 @@ import pytest
 from api.problems import TITLES_BY_CODE
 from config.processes import PROJECT
 from domain import registry
-from domain.workflow import WORKFLOWS
+from domain.workflow import WORKFLOWS, StockEffect
 from store.models import FINAL_STATUSES
 
 README = PROJECT / "README.md"
@@ -83,6 +83,21 @@ def test_the_workflows_are_those_of_the_code() -> None:
         for move in moves
     ]
     assert table(ARCHITECTURE, "Workflows") == moves
+
+
+def test_the_diagrams_of_the_workflows_are_those_of_the_code() -> None:
+    assert blocks(ARCHITECTURE, "mermaid") == [diagram(name) for name in WORKFLOWS]
+
+
+def diagram(workflow: str) -> str:
+    """The states of a workflow as Mermaid draws them."""
+    moves = [
+        f"        {move.source or '[*]'} --> {move.target}: {move.verb}"
+        + (f" ({move.effect})" if move.effect is not StockEffect.NONE else "")
+        for move in WORKFLOWS[workflow]
+    ]
+    lines = ["stateDiagram-v2", f"    state {workflow} {{", "        direction LR", *moves, "    }"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def test_the_problem_codes_are_those_of_the_code() -> None:

@@ -13,7 +13,8 @@ from domain.decision import decide
 from domain.outcome import Applied, Outcome, Refused
 from domain.registry import Command
 from domain.world import World
-from store import attempts, db, loading, queue, saving
+from store import attempts, cache, db, loading, queue, saving
+from store.commands import CommandRow
 from store.db import Statement
 from store.queue import Claimed
 from store.saving import Effect, Finished
@@ -39,6 +40,7 @@ def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None
     """
     run = uuid7()
     claimed: list[Claimed] = []
+    ended: list[CommandRow] = []
     try:
         with transaction.atomic(durable=True):
             lanes = queue.lock_ready_lanes(first_lane, min(lanes_max, batch_max))
@@ -47,12 +49,13 @@ def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None
             claimed = queue.claim(lanes, batch_max)
             if claimed:
                 attempts.begin(run, claimed)
-                _execute(claimed)
+                ended = _execute(claimed)
                 attempts.end(run, claimed)
     except Exception as error:
         if not _took_too_long(error):
             attempts.forgive(run)
         raise BatchFailed(claimed) from error
+    cache.keep(ended)
     return len(claimed)
 
 
@@ -69,7 +72,7 @@ def _took_too_long(error: Exception) -> bool:
     return db.was_frozen(error) or isinstance(error, SoftTimeLimitExceeded)
 
 
-def _execute(claimed: list[Claimed]) -> None:
+def _execute(claimed: list[Claimed]) -> list[CommandRow]:
     now = claimed[0].now
     finished: list[Finished] = []
     effects: list[Effect] = []
@@ -80,7 +83,8 @@ def _execute(claimed: list[Claimed]) -> None:
         decided = [effect for row in wave if (effect := _decide(row, commands[row.id], world, finished))]
         statements += saving.orders(decided, now)
         effects += decided
-    db.execute_all([*statements, *saving.stock(effects, now), saving.ends(finished, now)])
+    [(finished_at,), *_same] = db.execute_all([*statements, *saving.stock(effects, now), saving.ends(finished, now)])
+    return [end.row(now, finished_at) for end in finished]
 
 
 def _readable(row: Claimed, finished: list[Finished]) -> Command | None:

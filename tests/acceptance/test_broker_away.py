@@ -9,7 +9,7 @@ from celery import Celery
 from pytest_django.fixtures import Settings
 
 from store.models import Command
-from store.redis import client
+from tests.away import redis_away
 from tests.till import Till, entry, run_drain
 from worker.bell import Bell
 
@@ -36,13 +36,12 @@ def refused() -> str:
 @pytest.fixture(params=["silent", "refused"])
 def bell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Bell]:
     """A bell that nobody hears, hung where commands are submitted and cancelled; Redis is away as well."""
-    settings.REDIS_URL = broker = request.getfixturevalue(request.param)
-    client.cache_clear()
+    broker = request.getfixturevalue(request.param)
     unheard = Bell(Celery("unheard", broker=broker, set_as_current=False), settings.BELL_TRANSPORT_OPTIONS)
     monkeypatch.setattr("api.submission.bell", unheard)
     monkeypatch.setattr("api.commands.bell", unheard)
-    yield unheard
-    client.cache_clear()
+    with redis_away(broker):
+        yield unheard
 
 
 def test_commands_are_accepted_at_once_though_nobody_hears_the_bell(bell: Bell, pos: Till) -> None:

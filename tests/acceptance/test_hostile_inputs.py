@@ -9,7 +9,11 @@ from tests.till import Answer, Till, errors_of
 
 ID = "01970000-0000-7000-8000-00000000abcd"
 BATCH = "/commands/batch"
-ROUTES = ("/commands", BATCH, "/products")
+ROUTES = ("/commands", BATCH, "/products", "/customers")
+EDITABLE: dict[str, dict[str, Any]] = {
+    "/products": {"sku": "TEA", "name": "Tea", "price": "1"},
+    "/customers": {"name": "Ada"},
+}
 BODILESS = (f"/commands/{ID}/cancel", f"/commands/{ID}/retry")
 
 
@@ -69,6 +73,14 @@ def test_a_hostile_body_is_refused_and_the_place_named(
     manager: Till, route: str, raw: bytes, errors: list[tuple[str, str]]
 ) -> None:
     assert send(manager, route, raw).errors() == errors
+
+
+@pytest.mark.parametrize("route", EDITABLE)
+def test_a_hostile_edit_is_refused_and_the_place_named(manager: Till, route: str) -> None:
+    path = manager.post(route, EDITABLE[route]).headers["location"]
+    for raw, errors in ANYWHERE.values():
+        assert manager.request("PATCH", path, raw=raw).errors() == errors
+    assert manager.get(path).body["version"] == 1
 
 
 @pytest.mark.parametrize("route", BODILESS)
@@ -132,10 +144,14 @@ LISTS: dict[str, tuple[str, ...]] = {
         *("status", "workflow", "customer_id", "created_after", "created_before", "archived"),
         *("cursor", "page_size"),
     ),
-    "/products": ("cursor", "page_size"),
+    "/products": ("sku", "is_active", "cursor", "page_size"),
+    "/customers": ("tax_id", "is_active", "cursor", "page_size"),
 }
 BAD_VALUES = ("%00", "", "%ff", "%ed%a0%80", "zz", "abc", "a" * 3_000, "٣", "1%00", "-1", "1e30", "9" * 5_000, "null")
-TAKEN = {("idempotency_key", value) for value in ("zz", "abc", "-1", "1e30", "null")}
+TAKEN = {
+    *((name, value) for name in ("idempotency_key", "sku", "tax_id") for value in ("zz", "abc", "-1", "1e30", "null")),
+    *(("tax_id", value) for value in ("%ff", "%ed%a0%80", "٣")),
+}
 
 
 @pytest.mark.parametrize(
@@ -156,7 +172,7 @@ def test_an_unknown_query_parameter_is_refused_and_named(manager: Till, route: s
     assert [code for _place, code in manager.get(f"{route}?{query}").errors()] == ["unknown-field"]
 
 
-@pytest.mark.parametrize("route", ["/commands/", "/orders/", "/products/"])
+@pytest.mark.parametrize("route", ["/commands/", "/orders/", "/products/", "/customers/"])
 @pytest.mark.parametrize("id_", ["zz", "%00", "%ff", "1", "null", "..", ID[:-1], f"{ID}%00", f"{{{ID}}}", ID * 100])
 def test_a_strange_id_is_not_found(manager: Till, route: str, id_: str) -> None:
     manager.get(f"{route}{id_}").problem(404, "not-found")

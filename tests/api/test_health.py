@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection
 from django.test import Client
-from pytest_django.fixtures import Settings
 
-from store import presence
-from store.redis import client
+from store import presence, redis
+from tests.away import database_away, redis_away
 from tests.till import Till, entry, run_drain
 
 KEYS = {"status", "database", "redis", "workers", "backlog", "oldest_queued_seconds"}
@@ -17,7 +15,7 @@ KEYS = {"status", "database", "redis", "workers", "backlog", "oldest_queued_seco
 @pytest.fixture
 def a_worker(database: None) -> Iterator[None]:
     """One worker that has just sent its heartbeat, and no other."""
-    client().delete("orderly:workers")
+    redis.ask(lambda client: client.delete("orderly:workers"), None)
     presence.seen("commands@here")
     yield
     presence.left("commands@here")
@@ -58,25 +56,18 @@ def test_is_degraded_without_a_worker(a_worker: None) -> None:
     assert (answer.status_code, answer.json()["status"], answer.json()["workers"]) == (200, "degraded", 0)
 
 
-def test_is_degraded_without_redis(database: None, settings: Settings) -> None:
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    client.cache_clear()
-    try:
+def test_is_degraded_without_redis(database: None) -> None:
+    with redis_away():
         answer = Client().get("/health/")
-    finally:
-        client.cache_clear()
     assert (answer.status_code, answer.json()["status"], answer.json()["redis"]) == (200, "degraded", False)
     assert answer.json().keys() == KEYS
 
 
 @pytest.fixture
 def no_database(database: None) -> Iterator[None]:
-    """PostgreSQL is nowhere to be found; not even a connection to it is left."""
-    port = connection.settings_dict["PORT"]
-    connection.close()
-    connection.settings_dict["PORT"] = "1"
-    yield
-    connection.settings_dict["PORT"] = port
+    """PostgreSQL is away."""
+    with database_away():
+        yield
 
 
 def test_says_that_the_database_is_away(no_database: None) -> None:
