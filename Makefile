@@ -26,8 +26,8 @@ check: $(INSTALLED) ## Lint, types, import rules, missing migrations
 	$(PYTHON) .venv/bin/lint-imports
 	$(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
-bench: $(INSTALLED) ## Measure Orderly beside pgbench and an ordinary design
-	@exec $(PYTHON) -m bench
+bench: $(INSTALLED) ## Measure Orderly beside pgbench and an ordinary design; GROWN=1 also beside a million commands
+	@exec $(PYTHON) -m bench $(if $(GROWN),--grown)
 
 format: $(INSTALLED) ## Format the code and mend what can be mended
 	$(PYTHON) -m ruff format .

@@ -2,27 +2,35 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 
 from django.http import HttpResponse
 
+from api.preconditions import matches
 from api.problems import Problem
-from api.submission import Accepted, Answer
+from api.reading import Shown, shown
+from api.submission import Answer
+from api.waiting import Holdable, Wait
 from store import rendering
-from store.commands import CommandRow
+from store.clients import Caller
 
 HEADERS = {"Cache-Control": "no-store", "Vary": "Prefer, Authorization"}
 _RETRY_AFTER = {"Retry-After": "1"}
 
 
-def submitted(answer: Answer) -> HttpResponse:
-    """What one submission is answered with; raises the Problem if it is one."""
+def submitted(caller: Caller, answer: Answer, wait_seconds: int | None) -> HttpResponse:
+    """What one submission is answered with, held back for so long; raises the Problem if it is one."""
     if isinstance(answer, Problem):
         raise answer
     headers = {"Location": f"{rendering.API}/commands/{answer.id}"}
     if answer.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return of_json(answer.shown, status=_status(answer), is_final=answer.is_final, **headers)
+
+    def say(found: Shown) -> Holdable:
+        return of_command(found, status=200 if found.is_final else 202, **headers)
+
+    return _held(answer.id, wait_seconds, say, lambda: shown(caller, answer.id), answer.shown)
 
 
 def submitted_together(answers: Sequence[Answer]) -> HttpResponse:
@@ -30,31 +38,46 @@ def submitted_together(answers: Sequence[Answer]) -> HttpResponse:
     return _json(b'{"results":[%s]}' % b",".join(map(_entry, answers)), 200, HEADERS)
 
 
-def of_command(row: CommandRow, status: int = 200) -> HttpResponse:
+def read(caller: Caller, command_id: uuid.UUID, if_none_match: str, wait_seconds: int | None) -> HttpResponse:
+    """What a reader is answered, held back for so long: the command, or 304 when the reader has it as it is."""
+
+    def say(found: Shown) -> Holdable:
+        etag = f'"{hashlib.sha256(found.json).hexdigest()[:32]}"'
+        if matches(if_none_match, etag):
+            return of_command(Shown(b"", found.is_final), status=304, ETag=etag)
+        return of_command(found, ETag=etag)
+
+    return _held(command_id, wait_seconds, say, lambda: shown(caller, command_id), shown(caller, command_id))
+
+
+def of_command(found: Shown, *, status: int = 200, **headers: str) -> Holdable:
     """A command as it stands."""
-    return of_json(rendering.command_json(row), status=status, is_final=row.is_final)
+    return _json(found.json, status, HEADERS | headers | ({} if found.is_final else _RETRY_AFTER))
 
 
-def of_json(shown: bytes, *, status: int, is_final: bool, **headers: str) -> HttpResponse:
-    """A command that is JSON already."""
-    return _json(shown, status, HEADERS | headers | ({} if is_final else _RETRY_AFTER))
-
-
-def etag(shown: bytes) -> str:
-    """The strong entity tag of a command's JSON (RFC 9110)."""
-    return f'"{hashlib.sha256(shown).hexdigest()[:32]}"'
+def _held(
+    command_id: uuid.UUID,
+    wait_seconds: int | None,
+    say: Callable[[Shown], Holdable],
+    look: Callable[[], Shown],
+    found: Shown,
+) -> Holdable:
+    """What there is to say; it is held back while the command has not ended and `look` may find more."""
+    response = say(found)
+    if wait_seconds is not None:
+        response["Preference-Applied"] = f"wait={wait_seconds}"
+        if not found.is_final:
+            again = lambda: _held(command_id, wait_seconds, say, look, look())  # noqa: E731 - looks when it is asked
+            response.wait = Wait(command_id=command_id, seconds=wait_seconds, again=again)
+    return response
 
 
 def _entry(answer: Answer) -> bytes:
     if isinstance(answer, Problem):
         return json.dumps({"status": answer.status_code, "error": answer.body()}).encode()
     replayed = b',"replayed":true' if answer.replayed else b""
-    return b'{"status":%d%s,"command":%s}' % (_status(answer), replayed, answer.shown)
+    return b'{"status":%d%s,"command":%s}' % (200 if answer.shown.is_final else 202, replayed, answer.shown.json)
 
 
-def _status(accepted: Accepted) -> int:
-    return 200 if accepted.is_final else 202
-
-
-def _json(content: bytes, status: int, headers: dict[str, str]) -> HttpResponse:
-    return HttpResponse(content, status=status, headers=headers, content_type="application/json")
+def _json(content: bytes, status: int, headers: dict[str, str]) -> Holdable:
+    return Holdable(content, status=status, headers=headers, content_type="application/json")

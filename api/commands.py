@@ -14,15 +14,15 @@ from api import answers
 from api.authentication import caller_of, demand
 from api.pages import Filters, filters_of, page
 from api.parsing import BATCH_BYTES_MAX
-from api.preconditions import matches
-from api.problems import Problem, invalid, not_found_problem
+from api.prefer import wait_seconds
+from api.problems import Problem, invalid
+from api.reading import Shown, sees_all, visible
 from api.submission import Request, submit
 from domain import registry
 from domain.fields import Breach, Choice, Identifier, Text, escape, optional
-from domain.registry import AUDITOR, MANAGER
+from domain.registry import MANAGER
 from domain.result import RETRYABLE
-from store import cache, commands, inbox, rendering
-from store.clients import Caller
+from store import commands, inbox, rendering
 from store.commands import CommandRow
 from store.models import FINAL_STATUSES, OPEN_STATUSES, Command
 from worker.bell import bell
@@ -46,8 +46,9 @@ class CommandsView(APIView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Accept one command."""
-        asked = Request(key=key_of(request), body=request.data, traceparent=traceparent_of(request))
-        return answers.submitted(submit(caller_of(request), [asked])[0])
+        caller = caller_of(request)
+        [answer] = submit(caller, [Request(key_of(request), request.data, traceparent_of(request))])
+        return answers.submitted(caller, answer, wait_seconds(request))
 
     def get(self, request: HttpRequest) -> Response:
         """The commands the caller may see, newest first."""
@@ -58,7 +59,7 @@ class CommandsView(APIView):
             if (value := getattr(filters, name)) is not None
         }
         caller = caller_of(request)
-        if not _sees_all(caller):
+        if not sees_all(caller):
             wanted["client_id"] = caller.id
         rows = Command.objects.filter(purged_at=None, **wanted).values(*CommandRow.__slots__)
         response = page(request, filters, rows, ("-id",), lambda row: rendering.command(CommandRow(**row)))
@@ -84,21 +85,9 @@ class CommandView(APIView):
     """`GET /commands/{id}`."""
 
     def get(self, request: HttpRequest, command_id: uuid.UUID) -> HttpResponse:
-        """The command, whatever its outcome; 304 when the caller has it as it is. A finished one comes from Redis."""
-        caller = caller_of(request)
-        kept = cache.by_id(command_id)
-        if kept is None:
-            row = _visible(caller, command_id)
-            cache.keep([row])
-            shown, is_final = rendering.command_json(row), row.is_final
-        elif _sees(caller, kept.client_id):
-            shown, is_final = kept.shown, True
-        else:
-            raise not_found_problem()
-        etag = answers.etag(shown)
-        if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
-            return answers.of_json(b"", status=304, is_final=is_final, ETag=etag)
-        return answers.of_json(shown, status=200, is_final=is_final, ETag=etag)
+        """The command, whatever its outcome; 304 when the caller has it as it is."""
+        if_none_match = request.META.get("HTTP_IF_NONE_MATCH", "")
+        return answers.read(caller_of(request), command_id, if_none_match, wait_seconds(request))
 
 
 class CancelView(APIView):
@@ -107,7 +96,7 @@ class CancelView(APIView):
     def post(self, request: HttpRequest, command_id: uuid.UUID) -> HttpResponse:
         """Cancel a command that has not begun; again and again, with the same answer."""
         caller = caller_of(request)
-        row = _visible(caller, command_id)
+        row = visible(caller, command_id)
         if row.client_id != caller.id:
             demand(caller, MANAGER)
         cancelled = row.status == "queued" and inbox.cancel(row.id, row.lane)
@@ -116,7 +105,7 @@ class CancelView(APIView):
         assert after is not None, "commands are never deleted"
         if not cancelled and after.status != "cancelled":
             raise Problem(409, "not-cancellable", f"The command is {after.status}; only a queued one can be cancelled.")
-        return answers.of_command(after)
+        return _as_it_stands(after)
 
 
 class RetryView(APIView):
@@ -125,7 +114,7 @@ class RetryView(APIView):
     def post(self, request: HttpRequest, command_id: uuid.UUID) -> HttpResponse:
         """Queue a command again that failed through no fault of its own."""
         caller = caller_of(request)
-        row = _visible(caller, command_id)
+        row = visible(caller, command_id)
         demand(caller, MANAGER)
         lane = inbox.retry(row.id, sorted(RETRYABLE))
         if lane is None:
@@ -134,7 +123,7 @@ class RetryView(APIView):
         bell.ring([lane])
         after = commands.by_id(row.id)
         assert after is not None, "commands are never deleted"
-        return answers.of_command(after, status=202)
+        return _as_it_stands(after, status=202)
 
 
 def key_of(request: HttpRequest) -> str | None:
@@ -149,22 +138,8 @@ def traceparent_of(request: HttpRequest) -> str | None:
     return header if _TRACEPARENT.fullmatch(header) else None
 
 
-def _sees_all(caller: Caller) -> bool:
-    return caller.role in {MANAGER, AUDITOR}
-
-
-def _sees(caller: Caller, client_id: int) -> bool:
-    return client_id == caller.id or _sees_all(caller)
-
-
-def _visible(caller: Caller, command_id: uuid.UUID) -> CommandRow:
-    row = commands.by_id(command_id)
-    if row is None or not _sees(caller, row.client_id):
-        raise not_found_problem()
-    if row.purged_at is not None:
-        detail = f"The command ended as {row.status}; its result is no longer kept."
-        raise Problem(410, "result-expired", detail, final_status=row.status)
-    return row
+def _as_it_stands(row: CommandRow, status: int = 200) -> HttpResponse:
+    return answers.of_command(Shown(rendering.command_json(row), row.is_final), status=status)
 
 
 def _entries(body: object) -> list[Any]:

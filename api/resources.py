@@ -19,6 +19,7 @@ from api.authentication import caller_of
 from api.commands import key_of, traceparent_of
 from api.parsing import unstorable
 from api.preconditions import expected_version
+from api.prefer import wait_seconds
 from api.problems import Problem, invalid, invalid_parameters, relocated
 from api.submission import Request, submit
 from domain import registry
@@ -94,7 +95,7 @@ class ResourceView(APIView):
         [answer] = submit(caller, [asked])
         if isinstance(answer, Problem):
             raise relocated(answer, _in_query if method == "DELETE" else _in_body)
-        return answers.submitted(answer)
+        return answers.submitted(caller, answer, wait_seconds(request))
 
 
 def views(reads: Mapping[str, Callable[..., Response]]) -> dict[str, Callable[..., HttpResponse]]:

@@ -17,6 +17,7 @@ from api import envelope
 from api.envelope import Envelope
 from api.idempotency import body_hash, parse_key
 from api.problems import Problem, invalid, unavailable
+from api.reading import Shown
 from domain import fields, money
 from domain.fields import Breach
 from domain.registry import CommandType
@@ -31,7 +32,7 @@ from worker.bell import bell
 COMMON_DIGITS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """What a client sent for one command: the key as it stands in the header or the entry, and the body.
 
@@ -49,8 +50,7 @@ class Accepted:
     """The command that a request made or, `replayed`, had made before, as the client sees it."""
 
     id: uuid.UUID
-    shown: bytes
-    is_final: bool
+    shown: Shown
     replayed: bool
 
 
@@ -112,7 +112,7 @@ def _check(caller: Caller, keyed: _Keyed | Problem, kept: dict[str, Kept], now: 
     if (command := kept.get(keyed.key)) is not None:
         if command.body_hash != keyed.body_hash:
             return _reused()
-        return Accepted(command.id, command.shown, is_final=True, replayed=True)
+        return Accepted(command.id, Shown(command.shown, is_final=True), replayed=True)
     if keyed.request.problem is not None:
         return _Checked(keyed.key, keyed.body_hash, keyed.request.problem)
     try:
@@ -188,7 +188,7 @@ def _answer(checked: _Checked | Answer, accepted: dict[Any, CommandRow], known: 
 
 
 def _accepted(row: CommandRow, *, replayed: bool) -> Accepted:
-    return Accepted(row.id, rendering.command_json(row), is_final=row.is_final, replayed=replayed)
+    return Accepted(row.id, Shown(rendering.command_json(row), row.is_final), replayed=replayed)
 
 
 def _reused() -> Problem:

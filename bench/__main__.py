@@ -17,12 +17,14 @@ from contextlib import contextmanager
 from bench import report
 from bench.measures import WrongError
 from bench.processes import ProcessError
+from bench.report import say
 from bench.stage import Stage
-from bench.suite import MEASURES, QUICK, Measured, Sizes
+from bench.suite import GROWN, MEASURES, QUICK, Measured, Sizes
 from config import embedded
 from config.processes import PROJECT
 
 FOLDER = PROJECT / ".data" / "bench"
+SERVERS = FOLDER / "servers"
 RESULTS = PROJECT / "bench-results.json"
 
 
@@ -32,9 +34,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     began = time.monotonic()
     with _servers() as servers:
-        stage = Stage(servers, embedded.postgres_binaries(), FOLDER)
+        stage = Stage(servers, SERVERS, embedded.postgres_binaries(), FOLDER / "logs")
         facts = report.machine(stage.server_version())
-        measured, failures = _measure(stage, options.only, QUICK if options.quick else Sizes())
+        measured, failures = _measure(stage, _wanted(options), QUICK if options.quick else Sizes())
     facts["seconds"] = round(time.monotonic() - began)
     publish(measured, failures, facts | {"quick": options.quick})
     return 1 if failures else 0
@@ -44,27 +46,33 @@ def main() -> int:
 def _servers() -> Iterator[embedded.Servers]:
     """Servers on an empty folder of their own, gone again afterwards; what a killed run left behind goes first."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    folder = FOLDER / "servers"
     with (FOLDER / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit("another benchmark is running; two would measure each other")
-        if folder.exists():
-            embedded.remove(folder)
+        if SERVERS.exists():
+            embedded.remove(SERVERS)
         try:
-            yield embedded.start(folder)
+            yield embedded.start(SERVERS)
         except embedded.EmbeddedError as error:
             sys.exit(str(error))
         finally:
-            embedded.remove(folder)
+            embedded.remove(SERVERS)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Orderly beside other designs.")
     parser.add_argument("--quick", action="store_true", help="one short round of each, for a first impression")
-    parser.add_argument("--only", type=_names, default=list(MEASURES), help=f"some of {','.join(MEASURES)}")
+    parser.add_argument("--only", type=_names, default=None, help=f"some of {','.join(MEASURES)}")
+    parser.add_argument("--grown", action="store_true", help=f"also {GROWN}: beside a past of a million commands")
     return parser.parse_args()
+
+
+def _wanted(options: argparse.Namespace) -> list[str]:
+    """The measures asked for; growth, which takes minutes, only when it is named."""
+    names = options.only or [name for name in MEASURES if name != GROWN]
+    return [*names, GROWN] if options.grown and GROWN not in names else names
 
 
 def _names(text: str) -> list[str]:
@@ -80,17 +88,17 @@ def _measure(stage: Stage, names: Sequence[str], sizes: Sizes) -> tuple[Measured
     failures = []
     for number, name in enumerate(names, start=1):
         began = time.monotonic()
-        _say(f"[{number}/{len(names)}] {name} ...")
+        say(f"[{number}/{len(names)}] {name} ...")
         try:
             found = MEASURES[name](stage, sizes)
         except (WrongError, ProcessError) as error:
             failures.append(f"{name}: {error}")
-            _say(f"    failed: {error}")
+            say(f"    failed: {error}")
             continue
         measured.figures.update(found.figures)
         measured.extra.update(found.extra)
         shown = ", ".join(f"{key} {value:,.1f}" for key, value in found.figures.items())
-        _say(f"    {shown}  ({time.monotonic() - began:.0f} s)")
+        say(f"    {shown}  ({time.monotonic() - began:.0f} s)")
     return measured, failures
 
 
@@ -104,10 +112,6 @@ def publish(measured: Measured, failures: Sequence[str], facts: dict[str, object
     for failure in failures:
         print(f"FAILED {failure}")
     print(json.dumps(figures))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

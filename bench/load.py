@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bench.connection import Connection, Response
@@ -24,13 +24,17 @@ FINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to send: each body once, from `connections` clients; with `follow` each until its command is final."""
+    """What to send: each body and each read once, from `connections` clients; with `follow` each body until its
+    command is final, with `repeat_seconds` all of them over and over for that long.
+    """
 
     port: int
     authorization: str
     path: str
-    bodies: list[tuple[str, str]]  # Idempotency-Key (may be empty) and JSON
+    bodies: list[tuple[str, str]]  # POST: Idempotency-Key (may be empty) and JSON
     connections: int
+    reads: list[str] = field(default_factory=list)  # GET: other paths
+    repeat_seconds: float = 0.0
     follow: bool = False
     rest_seconds: float = 0.0  # each client's pause before a command
     # A client that follows asks soon at first, then more and more politely. Of the paces tried, from 2 to 50 ms at
@@ -64,7 +68,8 @@ class Run:
     def __init__(self, plan: Plan) -> None:
         """Requests are made ready before the clock starts."""
         self._plan = plan
-        self._requests: Iterator[bytes] = iter([_post(plan, key, body) for key, body in plan.bodies])
+        ready = [_post(plan, key, body) for key, body in plan.bodies] + [_get(plan, path) for path in plan.reads]
+        self._requests: Iterator[bytes] = itertools.cycle(ready) if plan.repeat_seconds else iter(ready)
         self._latencies: list[float] = []
         self._answers: Counter[str] = Counter()
         self._selector = selectors.DefaultSelector()
@@ -74,8 +79,11 @@ class Run:
         self._sent = 0
 
     def carry_out(self) -> Outcome:
-        """Run all clients to the end of the bodies, or to the end of the time."""
+        """Run all clients to the end of the requests, or to the end of the time."""
         began = time.perf_counter()
+        if self._plan.repeat_seconds:
+            until = began + self._plan.repeat_seconds
+            self._requests = itertools.takewhile(lambda _: time.perf_counter() < until, self._requests)
         deadline = began + self._plan.seconds_max
         for _ in range(self._plan.connections):
             self._open += 1

@@ -5,9 +5,9 @@ Each one also checks that what was counted really happened, exactly once: a fast
 
 import contextlib
 import dataclasses
-import itertools
 import json
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +23,6 @@ from config.processes import free_port
 
 _WATCH_SECONDS = 0.02
 _DRAIN_SECONDS_MAX = 120.0
-_numbers = itertools.count(1)
 
 
 class WrongError(Exception):
@@ -32,8 +31,14 @@ class WrongError(Exception):
 
 def worker_rate(stage: Stage, design: Design, *, commands: int, rounds: int, hot: bool = False) -> float:
     """Queued pay commands executed per second, from the bell to the last one that ends."""
+    with stage.site(design) as site:
+        return worker_rate_at(site, design, commands=commands, rounds=rounds, hot=hot)
+
+
+def worker_rate_at(site: Site, design: Design, *, commands: int, rounds: int, hot: bool = False) -> float:
+    """The same at a site that is there already."""
     rates = []
-    with stage.site(design) as site, site.connect() as connection, _beside(site, {"worker": design.worker(site)}):
+    with site.connect() as connection, _beside(site, {"worker": design.worker(site)}):
         _drain(site, connection, design, commands // 4, hot=hot)
         for _ in range(rounds):
             rates.append(_drain(site, connection, design, commands, hot=hot))
@@ -43,28 +48,35 @@ def worker_rate(stage: Stage, design: Design, *, commands: int, rounds: int, hot
 
 def accept(stage: Stage, design: Design, *, commands: int, rounds: int, connections: int = 16) -> Outcome:
     """Commands accepted per second by one web process while no worker runs."""
-    with stage.site(design) as site, site.connect() as connection, _web(site, design) as port:
+    with stage.site(design) as site:
+        return accept_at(site, design, commands=commands, rounds=rounds, connections=connections)
+
+
+def accept_at(site: Site, design: Design, *, commands: int, rounds: int, connections: int = 16) -> Outcome:
+    """The same at a site that is there already."""
+    with site.connect() as connection, web(site, design) as port:
+        before = design.count_commands(connection)
         outcomes = []
         for count in [commands // 8] + [commands] * rounds:
-            bodies = _pays(design.create_orders(connection, count))
+            bodies = pays(design.create_orders(connection, count))
             settle(connection)
-            outcomes.append(site.load(_plan(site, port, bodies, connections)))
-            _expect(outcomes[-1], count, {"202"})
-        _expect_stored(design, connection, commands // 8 + commands * rounds)
+            outcomes.append(site.load(plan(site, port, bodies, connections)))
+            expect(outcomes[-1], count, {"202"})
+        _expect_stored(design, connection, before + commands // 8 + commands * rounds)
     return _median(outcomes[1:])
 
 
 def batch(stage: Stage, design: Design, *, batches: int, rounds: int, entries: int = 1_000) -> float:
     """Commands accepted per second in batches from two clients, while no worker runs."""
     rates = []
-    with stage.site(design) as site, site.connect() as connection, _web(site, design) as port:
+    with stage.site(design) as site, site.connect() as connection, web(site, design) as port:
         for count in [2] + [batches] * rounds:
-            pays = _pays(design.create_orders(connection, count * entries))
-            bodies = [("", _batch_body(pays[first : first + entries])) for first in range(0, len(pays), entries)]
+            paid = pays(design.create_orders(connection, count * entries))
+            bodies = [("", _batch_body(paid[first : first + entries])) for first in range(0, len(paid), entries)]
             settle(connection)
-            plan = _plan(site, port, bodies, 2)
-            outcome = site.load(dataclasses.replace(plan, path=f"{COMMANDS_PATH}/batch"))
-            _expect(outcome, count, {"200"})
+            batches_plan = dataclasses.replace(plan(site, port, bodies, 2), path=f"{COMMANDS_PATH}/batch")
+            outcome = site.load(batches_plan)
+            expect(outcome, count, {"200"})
             rates.append(outcome.rate * entries)
         _expect_stored(design, connection, (2 + batches * rounds) * entries)
     return median(rates[1:])
@@ -72,28 +84,33 @@ def batch(stage: Stage, design: Design, *, batches: int, rounds: int, entries: i
 
 def whole(stage: Stage, design: Design, *, commands: int, rounds: int, clients: int = 64) -> Outcome:
     """Closed loop: each client posts a command and asks until it is final, then posts the next."""
-    with stage.site(design) as site, site.connect() as connection, _whole(site, design) as port:
+    with stage.site(design) as site, site.connect() as connection, system(site, design) as port:
         outcomes = []
         for count in [commands // 4] + [commands] * rounds:
-            bodies = _pays(design.create_orders(connection, count))
+            bodies = pays(design.create_orders(connection, count))
             settle(connection)
-            plan = _plan(site, port, bodies, clients)
-            outcomes.append(site.load(dataclasses.replace(plan, follow=True)))
-            _expect(outcomes[-1], count, {"succeeded"})
+            outcomes.append(site.load(dataclasses.replace(plan(site, port, bodies, clients), follow=True)))
+            expect(outcomes[-1], count, {"succeeded"})
         check(design, connection)
     return _median(outcomes[1:])
 
 
 def idle(stage: Stage, design: Design, *, commands: int, rounds: int) -> Outcome:
     """The same with one client, which asks every 2 ms and rests between commands, so that nothing else is under way."""
-    with stage.site(design) as site, site.connect() as connection, _whole(site, design) as port:
+    with stage.site(design) as site:
+        return idle_at(site, design, commands=commands, rounds=rounds)
+
+
+def idle_at(site: Site, design: Design, *, commands: int, rounds: int) -> Outcome:
+    """The same at a site that is there already."""
+    with site.connect() as connection, system(site, design) as port:
         outcomes = []
         for count in [commands // 4] + [commands] * rounds:
-            bodies = _pays(design.create_orders(connection, count))
+            bodies = pays(design.create_orders(connection, count))
             settle(connection)
-            plan = _plan(site, port, bodies, 1)
-            outcomes.append(site.load(dataclasses.replace(plan, follow=True, rest_seconds=0.02, poll_growth=1.0)))
-            _expect(outcomes[-1], count, {"succeeded"})
+            alone = dataclasses.replace(plan(site, port, bodies, 1), follow=True, rest_seconds=0.02, poll_growth=1.0)
+            outcomes.append(site.load(alone))
+            expect(outcomes[-1], count, {"succeeded"})
         check(design, connection)
     return _median(outcomes[1:])
 
@@ -117,7 +134,8 @@ def settle(connection: psycopg.Connection[Any]) -> None:
 
 
 @contextmanager
-def _web(site: Site, design: Design) -> Iterator[int]:
+def web(site: Site, design: Design) -> Iterator[int]:
+    """One web process, alone, for the length of the block; its port."""
     port = free_port()
     with processes.running(f"{site.name}-web", design.web(site, port), site.env, site.logs) as log:
         processes.wait_for_port(port, log)
@@ -133,17 +151,17 @@ def _beside(site: Site, commands: dict[str, list[str]]) -> Iterator[None]:
 
 
 @contextmanager
-def _whole(site: Site, design: Design) -> Iterator[int]:
-    with _beside(site, design.beside_web(site)), _web(site, design) as port:
+def system(site: Site, design: Design) -> Iterator[int]:
+    """The web process and all that runs beside it, for the length of the block; its port."""
+    with _beside(site, design.beside_web(site)), web(site, design) as port:
         yield port
 
 
-def _pays(orders: Sequence[str]) -> list[tuple[str, str]]:
-    """A key and a body for each order; keys never repeat in one run of the benchmark."""
-    run = next(_numbers)
+def pays(orders: Sequence[str]) -> list[tuple[str, str]]:
+    """A key and a body for each order; keys are random, as clients make them, and so spread over the whole index."""
     return [
-        (f"bench-{run}-{number}", json.dumps({"type": "order.pay", "order_id": order, "payload": PAYLOAD}))
-        for number, order in enumerate(orders)
+        (str(uuid.uuid4()), json.dumps({"type": "order.pay", "order_id": order, "payload": PAYLOAD}))
+        for order in orders
     ]
 
 
@@ -151,11 +169,13 @@ def _batch_body(pays: Sequence[tuple[str, str]]) -> str:
     return json.dumps({"commands": [{"idempotency_key": key, **json.loads(body)} for key, body in pays]})
 
 
-def _plan(site: Site, port: int, bodies: list[tuple[str, str]], connections: int) -> Plan:
+def plan(site: Site, port: int, bodies: list[tuple[str, str]], connections: int) -> Plan:
+    """Each body posted once to the site's web process."""
     return Plan(port=port, authorization=site.authorization, path=COMMANDS_PATH, bodies=bodies, connections=connections)
 
 
-def _expect(outcome: Outcome, count: int, answers: set[str]) -> None:
+def expect(outcome: Outcome, count: int, answers: set[str]) -> None:
+    """Raise WrongError unless all `count` requests were answered, with these statuses."""
     if outcome.completed != count or set(outcome.answers) != answers:
         raise WrongError(f"{outcome.completed} of {count} answered, as {outcome.answers}, not all {answers}")
 
@@ -167,6 +187,7 @@ def _expect_stored(design: Design, connection: psycopg.Connection[Any], count: i
 
 
 def check(design: Design, connection: psycopg.Connection[Any]) -> None:
+    """Raise WrongError unless every ended command did what it should have done, once."""
     wrong = design.count_wrong(connection)
     if wrong:
         raise WrongError(f"{design.name}: {wrong} commands, orders or products are not as they should be")

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,8 +21,30 @@ KEYS = (
     "idle_p99_ms",
     "hot",
     "batch",
+    "polls",
+    "polls_p99_ms",
+    "polls_transactions",
+    "polls_without_redis",
+    "polls_without_redis_p99_ms",
+    "polls_without_redis_transactions",
+    "replays",
+    "replays_p99_ms",
+    "replays_transactions",
+    "replays_without_redis",
+    "replays_without_redis_p99_ms",
+    "replays_without_redis_transactions",
+    "empty_worker",
+    "grown_worker",
+    "empty_accept",
+    "grown_accept",
+    "empty_accept_p99_ms",
+    "grown_accept_p99_ms",
+    "empty_idle_p50_ms",
+    "grown_idle_p50_ms",
+    "empty_idle_p99_ms",
+    "grown_idle_p99_ms",
 )
-"""The figures: per second, or milliseconds where the name says so."""
+"""The figures: per second, milliseconds or PostgreSQL transactions per 1,000 requests where the name says so."""
 
 type Figures = Mapping[str, float | None]
 
@@ -56,6 +79,21 @@ BARS = (
     Bar(label="idle p99, ms", figure="idle_p99_ms", limit=60, at_most=True),
     Bar(label="hot / worker", figure="hot", than="worker", limit=0.6),
     Bar(label="batch, per second", figure="batch", limit=4_000),
+    Bar(label="grown / empty: worker", figure="grown_worker", than="empty_worker", limit=0.85),
+    Bar(label="grown / empty: accept", figure="grown_accept", than="empty_accept", limit=0.85),
+    Bar(
+        label="grown / empty: accept p99",
+        figure="grown_accept_p99_ms",
+        than="empty_accept_p99_ms",
+        limit=1.15,
+        at_most=True,
+    ),
+    Bar(
+        label="grown / empty: idle p50", figure="grown_idle_p50_ms", than="empty_idle_p50_ms", limit=1.15, at_most=True
+    ),
+    Bar(
+        label="grown / empty: idle p99", figure="grown_idle_p99_ms", than="empty_idle_p99_ms", limit=1.15, at_most=True
+    ),
 )
 
 _LABELS = {
@@ -71,7 +109,35 @@ _LABELS = {
     "idle_p99_ms": "idle, POST to final, p99",
     "hot": "worker, one product in every order",
     "batch": "batch upload, 1,000 entries, 2 clients",
+    "polls": "polls of finished commands, 64 connections without a pause",
+    "polls_p99_ms": "polls, p99",
+    "polls_transactions": "polls, PostgreSQL transactions",
+    "polls_without_redis": "polls while Redis is away",
+    "polls_without_redis_p99_ms": "polls while Redis is away, p99",
+    "polls_without_redis_transactions": "polls while Redis is away, PostgreSQL transactions",
+    "replays": "replays of finished commands, 64 connections without a pause",
+    "replays_p99_ms": "replays, p99",
+    "replays_transactions": "replays, PostgreSQL transactions",
+    "replays_without_redis": "replays while Redis is away",
+    "replays_without_redis_p99_ms": "replays while Redis is away, p99",
+    "replays_without_redis_transactions": "replays while Redis is away, PostgreSQL transactions",
+    "empty_worker": "growth: worker, empty tables",
+    "grown_worker": "growth: worker, with a past",
+    "empty_accept": "growth: accept, empty tables",
+    "grown_accept": "growth: accept, with a past",
+    "empty_accept_p99_ms": "growth: accept, p99, empty tables",
+    "grown_accept_p99_ms": "growth: accept, p99, with a past",
+    "empty_idle_p50_ms": "growth: idle, p50, empty tables",
+    "grown_idle_p50_ms": "growth: idle, p50, with a past",
+    "empty_idle_p99_ms": "growth: idle, p99, empty tables",
+    "grown_idle_p99_ms": "growth: idle, p99, with a past",
 }
+_UNITS = {"_ms": "ms", "_transactions": "per 1,000 requests"}
+
+
+def say(text: str) -> None:
+    """Progress, which is no part of the report, to standard error."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def keyed(figures: Figures) -> dict[str, float | None]:
@@ -84,7 +150,7 @@ def table(figures: Figures, extra: Figures) -> str:
     """Figures first, then each bar with pass or short."""
     lines = ["", f"{'figure':<78}{'':>12}"]
     for key in KEYS:
-        unit = "ms" if key.endswith("_ms") else "/s"
+        unit = next((unit for ending, unit in _UNITS.items() if key.endswith(ending)), "/s")
         lines.append(f"{_LABELS[key]:<78}{_number(figures.get(key)):>12} {unit}")
     lines += [f"  {label:<76}{_number(value):>12}" for label, value in extra.items()]
     lines += ["", f"{'bar':<40}{'measured':>12}{'wanted':>14}"]

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,20 +16,26 @@ from psycopg import sql
 
 from bench.design import Design, Site
 from bench.orderly import LANES
+from bench.processes import ProcessError
+from config import embedded
 from config.embedded import Servers
 
 # Limits that protect a deployment from its clients would only cut a measurement short.
 _SETTINGS = {"BACKLOG_LIMIT": "10000000", "RATE_LIMIT_PER_MINUTE": "100000000", "LANES": str(LANES)}
+_LEAVE_SECONDS_MAX = 15.0
+_CLIENT = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend' LIMIT 1"
+_COMMITTED = "SELECT xact_commit FROM pg_stat_database WHERE datname = %s"
 
 
 class Stage:
     """The servers, and the databases on them."""
 
-    def __init__(self, servers: Servers, programs: Path, folder: Path) -> None:
-        """`programs` are PostgreSQL's own; `folder` takes the logs of all processes."""
+    def __init__(self, servers: Servers, data_dir: Path, programs: Path, logs: Path) -> None:
+        """`data_dir` is the folder on which the servers run, `programs` are PostgreSQL's own."""
         self._servers = servers
+        self._data_dir = data_dir
         self._programs = programs
-        self._logs = folder / "logs"
+        self._logs = logs
         self._logs.mkdir(parents=True, exist_ok=True)
         self._templates: dict[str, Site] = {}
         self._numbers = itertools.count(1)
@@ -39,12 +46,43 @@ class Stage:
         template = self._template(design)
         name = f"bench_{design.name}_{next(self._numbers)}"
         self._administer("CREATE DATABASE {} TEMPLATE {}", name, f"bench_{design.name}")
-        for url in (self._servers.broker_url, self._servers.redis_url):
-            redis.Redis.from_url(url).flushdb()
+        self.clear_redis()
         try:
             yield dataclasses.replace(self._site(name), authorization=template.authorization)
         finally:
             self._administer("DROP DATABASE {} WITH (FORCE)", name)
+
+    def clear_redis(self) -> None:
+        """Leave no message and no key."""
+        for url in (self._servers.broker_url, self._servers.redis_url):
+            with redis.Redis.from_url(url) as client:
+                client.flushdb()
+
+    @contextmanager
+    def redis_away(self) -> Iterator[None]:
+        """Valkey is down for the length of the block, and has its data again afterwards, on the same port."""
+        embedded.stop_valkey(self._data_dir)
+        try:
+            yield
+        finally:
+            embedded.start_valkey(self._data_dir)
+
+    def transactions(self, site: Site) -> int:
+        """How many transactions were committed in the site's database so far; waits until all its clients have left.
+
+        A client's count is added up to ten seconds late while it stays, but always before it is gone. What is counted
+        besides is autovacuum's, a few in five seconds; this question is asked from another database.
+        """
+        deadline = time.monotonic() + _LEAVE_SECONDS_MAX
+        # Each statement is a transaction of its own, so the second one sees no older copy of the statistics.
+        with psycopg.connect(self._servers.database_url, autocommit=True) as connection:
+            while connection.execute(_CLIENT, [site.name]).fetchone():
+                if time.monotonic() > deadline:
+                    raise ProcessError(f"{site.name} is still in use: its transactions cannot be counted")
+                time.sleep(0.02)
+            row = connection.execute(_COMMITTED, [site.name]).fetchone()
+        assert row is not None, f"there is no database {site.name}"
+        return int(row[0])
 
     def server_version(self) -> str:
         """PostgreSQL's version."""

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench import measures, pgbench
+from bench import grown, measures, past, pgbench, polls
+from bench.grown import Turns
 from bench.load import Outcome
 from bench.orderly import Orderly
 from bench.ordinary.design import Ordinary
@@ -27,6 +28,9 @@ class Sizes:
     whole: int = 3_000
     ordinary_whole: int = 500
     idle: int = 150
+    polls: int = 640
+    polls_seconds: float = 3.0
+    grown: Turns = Turns(orders=300_000, rounds=5, worker=5_000, accept=3_000, idle=100)
     rounds: int = 3
 
 
@@ -40,6 +44,8 @@ QUICK = Sizes(
     whole=1_000,
     ordinary_whole=200,
     idle=60,
+    polls_seconds=1.5,
+    grown=Turns(orders=30_000, rounds=2, worker=3_000, accept=1_500, idle=50),
     rounds=1,
 )
 
@@ -125,6 +131,23 @@ def _idle(stage: Stage, sizes: Sizes) -> Measured:
     return Measured(figures={"idle_p50_ms": outcome.p50_ms, "idle_p99_ms": outcome.p99_ms}, extra=extra)
 
 
+def _polls(stage: Stage, sizes: Sizes) -> Measured:
+    storms = polls.storms(stage, ORDERLY, commands=sizes.polls, seconds=sizes.polls_seconds, rounds=sizes.rounds)
+    figures: dict[str, float] = {}
+    extra: dict[str, float] = {}
+    for name, storm in storms.items():
+        figures |= {name: storm.rate, f"{name}_p99_ms": storm.p99_ms, f"{name}_transactions": storm.transactions}
+        extra[f"{name.replace('_', ' ')}, p50, ms"] = storm.p50_ms
+    return Measured(figures=figures, extra=extra)
+
+
+def _grown(stage: Stage, sizes: Sizes) -> Measured:
+    turns = sizes.grown
+    about = f"growth: commands in the past (medians of {turns.rounds} rounds each, turn by turn)"
+    return Measured(figures=grown.compare(stage, turns), extra={about: past.commands_of(turns.orders)})
+
+
+GROWN = "grown"
 # What is divided by each other stands side by side, so that a machine that slows down slows both.
 MEASURES: dict[str, Measure] = {
     "pgbench": _pgbench,
@@ -137,4 +160,6 @@ MEASURES: dict[str, Measure] = {
     "whole": _whole,
     "ordinary_whole": _ordinary_whole,
     "idle": _idle,
+    "polls": _polls,
+    GROWN: _grown,
 }

@@ -4,6 +4,7 @@ A batch writes which commands it is about to execute; its own transaction delete
 there once the lane can be locked was left by a worker that died.
 """
 
+import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from store import db
 from store.queue import Claimed
 
 _connection: psycopg.Connection[Any] | None = None
+_opening = threading.Lock()
 
 _BEGIN = """
 INSERT INTO attempt (lane, run, seqs)
@@ -63,11 +65,12 @@ def _apart(sql: str, parameters: Sequence[object]) -> None:
 
 def _open(*, fresh: bool = False) -> psycopg.Connection[Any]:
     global _connection
-    if _connection is None or _connection.closed or fresh:
-        if _connection is not None:
-            _connection.close()
-        connect: Callable[..., psycopg.Connection[Any]] = psycopg.connect
-        parameters = connection.get_connection_params()
-        wanted = {name: value for name, value in parameters.items() if name not in {"cursor_factory", "context"}}
-        _connection = connect(**wanted, autocommit=True)
-    return _connection
+    with _opening:
+        if _connection is None or _connection.closed or fresh:
+            if _connection is not None:
+                _connection.close()
+            connect: Callable[..., psycopg.Connection[Any]] = psycopg.connect
+            parameters = connection.get_connection_params()
+            wanted = {name: value for name, value in parameters.items() if name not in {"cursor_factory", "context"}}
+            _connection = connect(**wanted, autocommit=True)
+        return _connection

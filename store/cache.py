@@ -18,12 +18,6 @@ from store.commands import CommandRow
 
 KEPT_SECONDS = 60
 
-# Distinguishes databases that share a Redis: one that was made anew numbers its clients from 1 again.
-_DATABASE = """
-SELECT system_identifier || '.' || (SELECT oid FROM pg_database WHERE datname = current_database())
-FROM pg_control_system()
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -88,13 +82,8 @@ def _read(command_id: uuid.UUID, text: bytes) -> Kept:
 
 
 def _of_id(command_id: str) -> str:
-    return f"orderly:{_database()}:command:{command_id}"
+    return f"orderly:{db.identity()}:command:{command_id}"
 
 
 def _of_key(client_id: int, key: str) -> str:
-    return f"orderly:{_database()}:key:{client_id}:{key}"
-
-
-@functools.cache
-def _database() -> str:
-    return str(db.scalars(_DATABASE)[0])
+    return f"orderly:{db.identity()}:key:{client_id}:{key}"

@@ -15,14 +15,28 @@ TRANSIENT = (OperationalError, InterfaceError)
 """What may pass when tried again: lost connection, deadlock, serialization failure, lock or statement time-out."""
 
 
+_IDENTITY = """
+SELECT system_identifier || '.' || (SELECT oid FROM pg_database WHERE datname = current_database())
+FROM pg_control_system()
+"""
+
+
 def may_pass(error: BaseException | None) -> bool:
-    """Whether the same statements may succeed when tried again; also what ended because its process was frozen."""
-    return isinstance(error, TRANSIENT) or was_frozen(error)
+    """Whether the batch may succeed when tried again: also after its process was frozen, or an order was created by
+    another lane meanwhile.
+    """
+    return isinstance(error, TRANSIENT) or was_frozen(error) or _was_created_meanwhile(error)
 
 
 def was_frozen(error: BaseException | None) -> bool:
     """Whether PostgreSQL ended the transaction because nothing came for too long."""
     return isinstance(getattr(error, "__cause__", None), psycopg.errors.IdleInTransactionSessionTimeout)
+
+
+def _was_created_meanwhile(error: BaseException | None) -> bool:
+    """Two creations of one order are in one lane, unless LANES has changed between them."""
+    cause = getattr(error, "__cause__", None)
+    return isinstance(cause, psycopg.errors.UniqueViolation) and cause.diag.constraint_name == "orders_pkey"
 
 
 @contextmanager
@@ -51,6 +65,12 @@ def execute(sql: str, parameters: Sequence[object] = ()) -> int:
     """Run one statement; how many rows it touched."""
     with session() as raw, psycopg.Cursor(raw) as cursor:
         return cursor.execute(sql, parameters, prepare=True).rowcount
+
+
+@functools.cache
+def identity() -> str:
+    """What tells this database from any other that shares its Redis, also from one of its name that was made anew."""
+    return str(scalars(_IDENTITY)[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,47 @@ _RULES: dict[str, LiteralString] = {
                    (array_agg(from_status ORDER BY version))[1] AS first_from, count(*) AS changes
             FROM order_history WHERE order_id = orders.id) history
         WHERE changes = 0 OR last_to <> status OR first_from IS NOT NULL""",
+    "an order's history has no gap: each step begins where the last one ended": """
+        SELECT order_id, version, last_to, from_status FROM (
+            SELECT order_id, version, from_status,
+                   lag(to_status) OVER (PARTITION BY order_id ORDER BY version) AS last_to
+            FROM order_history) AS steps
+        WHERE last_to IS NOT NULL AND last_to IS DISTINCT FROM from_status""",
+    "what is reserved is what orders hold that have not been shipped": """
+        SELECT sku, reserved, held FROM product CROSS JOIN LATERAL (
+            SELECT coalesce(sum(qty), 0) AS held FROM order_line JOIN orders ON orders.id = order_id
+            WHERE product_id = product.id AND status IN ('pending', 'confirmed', 'picked')) AS holding
+        WHERE reserved <> held""",
+    "a shipped order has left the shelf once, by the sum of its lines, and no other has": """
+        SELECT orders.id, status, line.product_id, line.qty, shipped.*
+        FROM (SELECT order_id, product_id, sum(qty) AS qty FROM order_line GROUP BY order_id, product_id) AS line
+        JOIN orders ON orders.id = line.order_id
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS times, sum(on_hand_delta) AS on_hand, sum(reserved_delta) AS reserved
+            FROM stock_movement
+            WHERE order_id = line.order_id AND product_id = line.product_id AND kind = 'ship') AS shipped
+        WHERE (times, -on_hand, -reserved) IS DISTINCT FROM
+            CASE WHEN status IN ('shipped', 'delivered') THEN (1::bigint, line.qty, line.qty)
+                 ELSE (0::bigint, NULL::numeric, NULL::numeric) END""",
+    "what an order has moved is what its status says, product by product": """
+        SELECT orders.id, status, product_id, qty, on_hand, reserved
+        FROM (SELECT order_id, product_id, sum(qty) AS qty FROM order_line GROUP BY order_id, product_id) AS line
+        FULL JOIN (SELECT order_id, product_id, sum(on_hand_delta) AS on_hand, sum(reserved_delta) AS reserved
+                   FROM stock_movement WHERE order_id IS NOT NULL GROUP BY order_id, product_id) AS moved
+            USING (order_id, product_id)
+        LEFT JOIN orders ON orders.id = order_id
+        WHERE (coalesce(on_hand, 0), coalesce(reserved, 0)) IS DISTINCT FROM
+            CASE WHEN status IN ('draft', 'cancelled') THEN (0::numeric, 0::numeric)
+                 WHEN status IN ('pending', 'confirmed', 'picked') THEN (0::numeric, qty)
+                 WHEN status IN ('paid', 'shipped', 'delivered') THEN (-qty, 0::numeric) END""",
+    "a paid order has one captured payment of its total, and no other order has any": """
+        SELECT orders.id, status, total, captured.* FROM orders CROSS JOIN LATERAL (
+            SELECT count(*) AS times, sum(amount) AS amount FROM payment
+            WHERE order_id = orders.id AND payment.status = 'captured') AS captured
+        WHERE (times, amount) IS DISTINCT FROM
+            CASE status WHEN 'paid' THEN (1::bigint, total) ELSE (0::bigint, NULL::numeric) END""",
+    "only what is over is archived": """
+        SELECT id, status FROM orders WHERE archived AND status NOT IN ('cancelled', 'delivered')""",
     "commands of one order took effect in the order in which they were accepted": """
         SELECT id, order_id, version, before FROM (
             SELECT id, order_id, version, lag(version) OVER (PARTITION BY order_id ORDER BY seq) AS before

@@ -11,7 +11,7 @@ from domain import registry
 from domain.outcome import Outcome
 from domain.registry import Command
 from domain.world import World
-from store import cache, clients, redis
+from store import cache, clients, db, redis
 from tests.away import database_away, redis_away
 from tests.guards import guards_asleep
 from tests.store.shop import execute
@@ -182,7 +182,7 @@ def test_what_is_read_from_its_table_is_kept_anew(pos: Till) -> None:
 
 def test_what_is_kept_fades(pos: Till) -> None:
     finish(pos, {"type": "order.create", "payload": {}})
-    names: list[bytes] = redis.ask(lambda client: list(client.scan_iter(f"orderly:{cache._database()}:*")), [])
+    names: list[bytes] = redis.ask(lambda client: list(client.scan_iter(f"orderly:{db.identity()}:*")), [])
     lives = [redis.ask(lambda client, name=name: client.ttl(name), -1) for name in names]  # type: ignore[misc]
     assert len(lives) >= 2
     assert all(0 < life <= cache.KEPT_SECONDS for life in lives)
@@ -190,7 +190,7 @@ def test_what_is_kept_fades(pos: Till) -> None:
 
 def test_another_database_on_the_same_redis_finds_nothing(pos: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     path = finish(pos, {"type": "order.create", "payload": {}})
-    monkeypatch.setattr(cache, "_database", lambda: "another")
+    monkeypatch.setattr(db, "identity", lambda: "another")
     with database_away():
         pos.get(path).problem(503, "unavailable")
 

@@ -72,6 +72,30 @@ def test_every_body_is_sent_once_and_followed_to_its_end(closes: bool, follow: b
     assert 0 < outcome.p50_ms <= outcome.p99_ms
 
 
+def test_a_storm_sends_every_request_over_and_over_until_its_time_is_up() -> None:
+    bodies = [(f"key-{number}", "{}") for number in range(3)]
+    reads = [f"/commands/{number}" for number in range(3)]
+    with _serving(closes=False) as (port, handler):
+        plan = Plan(
+            port=port,
+            authorization="x",
+            path="/commands",
+            bodies=bodies,
+            reads=reads,
+            connections=4,
+            repeat_seconds=0.3,
+        )
+        outcome = Run(plan).carry_out()
+
+    sent = [len([key for key, _body in handler.posted if key == f'"key-{number}"']) for number in range(3)]
+    sent += [handler.asked[path] for path in reads]
+    assert min(sent) > 1
+    assert max(sent) - min(sent) <= 1
+    assert outcome.completed == outcome.requests == sum(sent)
+    assert set(outcome.answers) == {"202", "200"}
+    assert outcome.seconds >= 0.3
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -1,0 +1,51 @@
+"""Commands as one caller may see them: from Redis when they have ended, else from their table."""
+
+import uuid
+from dataclasses import dataclass
+
+from api.problems import Problem, not_found_problem
+from domain.registry import AUDITOR, MANAGER
+from store import cache, commands, rendering
+from store.clients import Caller
+from store.commands import CommandRow
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A command's JSON, and whether it has ended."""
+
+    json: bytes
+    is_final: bool
+
+
+def shown(caller: Caller, command_id: uuid.UUID) -> Shown:
+    """The command as it stands; raises 404 or 410."""
+    kept = cache.by_id(command_id)
+    if kept is None:
+        row = visible(caller, command_id)
+        cache.keep([row])
+        return Shown(rendering.command_json(row), row.is_final)
+    if not sees(caller, kept.client_id):
+        raise not_found_problem()
+    return Shown(kept.shown, is_final=True)
+
+
+def visible(caller: Caller, command_id: uuid.UUID) -> CommandRow:
+    """The command's row; raises 404 when the caller may see none, 410 when its outcome has been purged."""
+    row = commands.by_id(command_id)
+    if row is None or not sees(caller, row.client_id):
+        raise not_found_problem()
+    if row.purged_at is not None:
+        detail = f"The command ended as {row.status}; its result is no longer kept."
+        raise Problem(410, "result-expired", detail, final_status=row.status)
+    return row
+
+
+def sees(caller: Caller, client_id: int) -> bool:
+    """Whether the caller may see the commands of this client."""
+    return client_id == caller.id or sees_all(caller)
+
+
+def sees_all(caller: Caller) -> bool:
+    """Whether the caller may see everybody's commands."""
+    return caller.role in {MANAGER, AUDITOR}

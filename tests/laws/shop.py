@@ -1,0 +1,143 @@
+"""A shop whose every command is held against the laws, one after the other."""
+
+import uuid
+from collections import Counter
+from random import Random
+
+from domain.decision import decide
+from domain.orders import Order
+from domain.outcome import Applied, Refused, StatusChange
+from domain.world import World
+from tests.laws.asks import Ask, Asker
+from tests.laws.core import NOW, Core, code, command, in_scope, snapshot
+
+ORDERS = [uuid.UUID(int=number) for number in range(1, 9)]
+CUSTOMERS = [uuid.UUID(int=0xA), uuid.UUID(int=0xB)]
+SKUS = {"TEA": "EUR", "MUG": "EUR", "POT": "USD", "FAN": "JPY"}
+EVENTS = {
+    "order.create": "order.created",
+    "order.add_items": "order.items_changed",
+    "order.remove_item": "order.items_changed",
+    "order.pay": "order.paid",
+    "order.cancel_draft": "order.cancelled",
+    "order.cancel": "order.cancelled",
+    "order.change_status": "order.status_changed",
+    "order.archive": "order.archived",
+    "stock.receive": "stock.changed",
+    "stock.adjust": "stock.changed",
+}
+"""Each success is one event, and this is its name."""
+LAST = {"cancelled", "delivered"}
+
+
+class Shop:
+    """A few orders and products, and all that has happened to them; `seen` counts how each type ended."""
+
+    def __init__(self) -> None:
+        self.core = Core()
+        for sku, currency in SKUS.items():
+            self.core.add_product(sku, 250, currency)
+        for customer_id in CUSTOMERS:
+            self.core.set_customer(customer_id, active=True)
+        self.seen: Counter[tuple[str, str]] = Counter()
+        self._successes: Counter[uuid.UUID] = Counter()
+        self._on_hand: Counter[uuid.UUID] = Counter()
+        self._reserved: Counter[uuid.UUID] = Counter()
+
+    def asker(self, random: Random) -> Asker:
+        """Somebody who asks this shop."""
+        return Asker(random, self.core.model, ORDERS, list(SKUS))
+
+    def change_catalogue(self, random: Random) -> None:
+        """A price changes, or what is for sale, or who is a customer."""
+        sku = random.choice(list(SKUS))
+        self.core.change_product(sku, price=random.choice((0, 1, 99, 250, 999)), active=random.randrange(8) > 0)
+        self.core.set_customer(random.choice(CUSTOMERS), active=random.randrange(4) > 0)
+
+    def play(self, ask: Ask) -> None:
+        """One command, and the laws of what may come of it."""
+        before = snapshot(self.core.world)
+        asked_in_scope = decide(command(ask), in_scope(ask, before), NOW)
+        said, outcome = ask.put_to(self.core.model), self.core.play(ask)
+        assert code(outcome) == said, f"{ask}: the model says {said}, the core {outcome}"
+        assert asked_in_scope == outcome, f"{ask}: decided otherwise on what a worker would load"
+        self.seen[ask.type, said] += 1
+        if isinstance(outcome, Refused):
+            assert self.core.world == before, f"{ask}: a refusal changed the world"
+            return
+        assert outcome.event == EVENTS[ask.type], f"{ask}: {outcome.event}"
+        self._check_order(ask, outcome, before)
+        self._check_stock(ask, outcome, before)
+
+    def check(self) -> None:
+        """The laws of how things stand."""
+        for order in self.core.world.orders.values():
+            assert order.total == sum(line.qty * line.unit_price for line in order.lines)
+            assert order.version == self._successes[order.id]
+            known = self.core.model.orders[order.id]
+            assert {
+                "workflow": order.workflow,
+                "currency": order.currency,
+                "customer": order.customer_id and str(order.customer_id),
+                "version": order.version,
+                "archived": order.archived,
+                "status": order.status,
+                "lines": [{"sku": line.sku, "qty": line.qty, "price": line.unit_price} for line in order.lines],
+            } == known
+        for product in self.core.world.products.values():
+            assert 0 <= product.reserved <= product.on_hand
+            assert (product.on_hand, product.reserved) == (self._on_hand[product.id], self._reserved[product.id])
+            expected = self.core.model.products[product.sku]
+            assert (product.on_hand, product.reserved) == (expected["on_hand"], expected["reserved"])
+
+    def _check_order(self, ask: Ask, applied: Applied, before: World) -> None:
+        after = applied.order
+        assert (after is not None) == ask.type.startswith("order."), f"{ask}: an order for a command without one"
+        if after is None:
+            return
+        self._successes[after.id] += 1
+        was = before.orders.get(after.id)
+        others = {order_id: order for order_id, order in self.core.world.orders.items() if order_id != after.id}
+        assert others == {order_id: order for order_id, order in before.orders.items() if order_id != after.id}
+        assert was is None or not was.archived, f"{ask}: an archived order changed"
+        if was is not None and was.status in LAST:
+            assert ask.type == "order.archive", f"{ask}: an order that was over went on"
+            assert after.status == was.status
+        assert applied.status_change == _step(was, after, ask)
+        assert (applied.payment is not None) == (ask.type == "order.pay")
+        assert applied.payment is None or applied.payment.amount == after.total
+        assert applied.returns_payment == (was is not None and (was.status, after.status) == ("paid", "cancelled"))
+
+    def _check_stock(self, ask: Ask, applied: Applied, before: World) -> None:
+        moved = [movement.product_id for movement in applied.movements]
+        assert len(moved) == len(set(moved)), f"{ask}: a product moved twice"
+        assert set(moved) == {product.id for product in applied.products}, f"{ask}: moved without a movement"
+        for movement in applied.movements:
+            self._on_hand[movement.product_id] += movement.on_hand_delta
+            self._reserved[movement.product_id] += movement.reserved_delta
+        still = {product_id for product_id in before.products if product_id not in moved}
+        assert all(self.core.world.products[product_id] == before.products[product_id] for product_id in still)
+
+
+def _step(was: Order | None, after: Order, ask: Ask) -> StatusChange | None:
+    """The line of history that this change of status is."""
+    source = was.status if was else None
+    if source == after.status:
+        return None
+    note = ask.payload.get("note") or ask.payload.get("reason")
+    return StatusChange(source=source, target=after.status, note=note)
+
+
+def play(random: Random, shops: int, commands: int) -> Counter[tuple[str, str]]:
+    """So many shops with so many commands of all kinds each: how often each type ended how."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for _shop in range(shops):
+        shop = Shop()
+        asker = shop.asker(random)
+        for number in range(commands):
+            if number % 4 == 3:
+                shop.change_catalogue(random)
+            shop.play(asker.stock() if random.randrange(5) == 0 else asker.some())
+            shop.check()
+        seen += shop.seen
+    return seen
