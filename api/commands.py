@@ -22,7 +22,8 @@ from domain import registry
 from domain.fields import Breach, Choice, Identifier, Text, escape, optional
 from domain.registry import MANAGER
 from domain.result import RETRYABLE
-from store import commands, inbox, rendering
+from store import changes, commands, inbox, rendering
+from store.changes import Change
 from store.commands import CommandRow
 from store.models import FINAL_STATUSES, OPEN_STATUSES, Command
 from worker.bell import bell
@@ -100,6 +101,8 @@ class CancelView(APIView):
         if row.client_id != caller.id:
             demand(caller, MANAGER)
         cancelled = row.status == "queued" and inbox.cancel(row.id, row.lane)
+        if cancelled:
+            changes.tell(Change.ENDED, [row.id])
         bell.ring([row.lane])  # a drain that found the lane locked by this cancel has gone
         after = commands.by_id(row.id)
         assert after is not None, "commands are never deleted"

@@ -8,7 +8,7 @@ from typing import IO, Any, NoReturn
 
 from rest_framework.parsers import BaseParser
 
-from api.problems import ERRORS_MAX, Problem, invalid
+from api.problems import ERRORS_MAX, Problem, invalid, too_large
 from domain.fields import Breach, escape
 
 BODY_BYTES_MAX = 256 * 1024
@@ -30,7 +30,7 @@ class StrictJSONParser(BaseParser):
         apart = getattr(view, "entries_apart", None)
         body = stream.read(limit + 1)
         if len(body) > limit:
-            raise Problem(413, "too-large", f"The body may have at most {limit} bytes.")
+            raise too_large(limit)
         return parse_json(body, apart)
 
 

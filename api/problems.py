@@ -103,6 +103,11 @@ def relocated(problem: Problem, place: Callable[[str], dict[str, str]]) -> Probl
     return Problem(problem.status_code, problem.code, _summary(errors), errors=errors)
 
 
+def too_large(bytes_max: int) -> Problem:
+    """413."""
+    return Problem(413, "too-large", f"The body may have at most {bytes_max} bytes.")
+
+
 def not_found_problem() -> Problem:
     """404: unknown, or not the caller's to see; one body for both."""
     return Problem(404, "not-found", "There is nothing here that you may see.")
@@ -168,19 +173,19 @@ def _problem(exception: Exception) -> Problem:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for a path that leads nowhere; Django passes `exception` by name."""
-    return _plain(not_found_problem())
+    return plain(not_found_problem())
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for a request that it cannot read itself."""
     problem = _problem(exception)
     unreadable = Problem(400, "invalid-request", "The request cannot be read.", errors=[])
-    return _plain(problem if problem.status_code < HTTPStatus.INTERNAL_SERVER_ERROR else unreadable)
+    return plain(problem if problem.status_code < HTTPStatus.INTERNAL_SERVER_ERROR else unreadable)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler for what went wrong outside a view."""
-    return _plain(Problem(500, "internal-error", "Something unexpected happened; the log has the details."))
+    return plain(Problem(500, "internal-error", "Something unexpected happened; the log has the details."))
 
 
 def explain(_request: HttpRequest, code: str) -> HttpResponse:
@@ -195,7 +200,8 @@ def explain(_request: HttpRequest, code: str) -> HttpResponse:
     )
 
 
-def _plain(problem: Problem) -> HttpResponse:
+def plain(problem: Problem) -> HttpResponse:
+    """The answer to a request that no view has handled."""
     return JsonResponse(problem.body(), status=problem.status_code, headers=problem.headers, content_type=MEDIA_TYPE)
 
 

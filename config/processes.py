@@ -38,8 +38,8 @@ def commands(port: int, flower_port: int, data_dir: Path) -> dict[str, list[str]
     worker = [*celery, "worker", "--without-mingle", "--without-gossip", "-E", "--loglevel", "INFO"]
     return {
         "web": [
-            python, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-            "--workers", "1", "--blocking-threads", "4", "--no-ws", "config.wsgi:application",
+            python, "-m", "granian", "--interface", "rsgi", "--host", "127.0.0.1", "--port", str(port),
+            "--workers", "1", "--backlog", "4096", "--backpressure", "16384", "--no-ws", "config.rsgi:application",
         ],
         "worker": [*worker, "-Q", "commands", "--concurrency", "2", "-n", "commands@%h"],
         "sweeper": [*worker, "-Q", "sweep,celery", "--concurrency", "1", "-n", "sweeper@%h"],

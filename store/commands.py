@@ -51,6 +51,7 @@ class CommandRow:
 COLUMNS = ", ".join(CommandRow.__slots__)
 
 _BY_ID = f"SELECT {COLUMNS} FROM command WHERE id = %s"  # noqa: S608 - the column list is a constant
+_ENDED_AMONG = "SELECT id FROM command WHERE id = ANY (%b::uuid[]) AND finished_at IS NOT NULL"
 _BY_KEYS = f"SELECT {COLUMNS} FROM command WHERE client_id = %s AND idempotency_key = ANY (%s)"  # noqa: S608
 
 
@@ -69,3 +70,9 @@ def by_id(command_id: uuid.UUID) -> CommandRow | None:
 def by_keys(client_id: int, keys: Sequence[str]) -> dict[str, CommandRow]:
     """The client's commands that were accepted under these idempotency keys."""
     return {row.idempotency_key: row for row in command_rows(_BY_KEYS, [client_id, list(keys)])}
+
+
+@db.reconnecting
+def ended_among(ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Those of the commands that have ended."""
+    return db.scalars(_ENDED_AMONG, [list(ids)])

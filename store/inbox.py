@@ -70,6 +70,7 @@ _LOCK_FREE = "SELECT id FROM lane WHERE id = ANY (%b::smallint[]) ORDER BY id FO
 _EXPIRE = """
 UPDATE command SET status = 'expired', error = %s::jsonb, finished_at = clock_timestamp()
 WHERE status = 'queued' AND expires_at <= clock_timestamp() AND lane = ANY (%b::smallint[])
+RETURNING id
 """
 _CANCEL = """
 UPDATE command SET status = 'cancelled', finished_at = clock_timestamp()
@@ -124,9 +125,9 @@ def unpark() -> int:
     return db.execute(_UNPARK)
 
 
-def expire(error: dict[str, Any]) -> int:
-    """End queued commands past their `expires_at`, but in lanes that a worker holds: it ends them itself."""
+def expire(error: dict[str, Any]) -> list[uuid.UUID]:
+    """End queued commands past their `expires_at`: which. In lanes that a worker holds, it ends them itself."""
     with transaction.atomic(durable=True):
         lanes = db.scalars(_EXPIRED_LANES)
         free = db.scalars(_LOCK_FREE, [lanes]) if lanes else []
-        return db.execute(_EXPIRE, [json.dumps(error), free]) if free else 0
+        return db.scalars(_EXPIRE, [json.dumps(error), free]) if free else []

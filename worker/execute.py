@@ -13,7 +13,8 @@ from domain.decision import decide
 from domain.outcome import Applied, Outcome, Refused
 from domain.registry import Command
 from domain.world import World
-from store import attempts, cache, db, loading, queue, saving
+from store import attempts, cache, changes, db, loading, queue, saving
+from store.changes import Change
 from store.commands import CommandRow
 from store.db import Statement
 from store.queue import Claimed
@@ -56,6 +57,7 @@ def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None
             attempts.forgive(run)
         raise BatchFailed(claimed) from error
     cache.keep(ended)
+    changes.tell(Change.ENDED, [row.id for row in ended])
     return len(claimed)
 
 

@@ -4,7 +4,8 @@ import structlog
 
 from domain import result
 from domain.decision import EXPIRED
-from store import inbox, queue
+from store import changes, inbox, queue
+from store.changes import Change
 
 log = structlog.get_logger()
 
@@ -14,5 +15,6 @@ def sweep() -> list[int]:
     inbox.unpark()
     expired = inbox.expire(result.of_refused(EXPIRED))
     if expired:
-        log.info("commands.expired", commands=expired)
+        changes.tell(Change.ENDED, expired)
+        log.info("commands.expired", commands=len(expired))
     return queue.a_ready_lane()

@@ -1,24 +1,17 @@
 """What only a real server shows: repeated header lines, bodies without a length, connections that break."""
 
 import json
-import os
 import socket
 from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
-from django.db import connection
 
 from api.parsing import BATCH_BYTES_MAX, BODY_BYTES_MAX
-from config.processes import commands, free_port, spawn, stop_one
 from store.models import Command
-from tests.faults.system import answers
-from tests.polling import until
 from tests.till import Answer, Till
+from tests.web import web_server
 
 BODY = b'{"type": "order.create", "payload": {}}'
 type Lines = Sequence[tuple[str, str]]
@@ -27,17 +20,8 @@ type Lines = Sequence[tuple[str, str]]
 @pytest.fixture(scope="module")
 def port(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Where a web server listens that serves the test database."""
-    folder: Path = tmp_path_factory.mktemp("web")
-    number = free_port()
-    database = urlsplit(settings.DATABASE_URL)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
-    servers = {name: str(getattr(settings, name)) for name in ("REDIS_URL", "BROKER_URL", "SECRET_KEY")}
-    argv = commands(number, free_port(), folder)["web"]
-    server = spawn(argv, {**os.environ, **servers, "DATABASE_URL": database}, folder / "web.log")
-    try:
-        until(lambda: answers(number), "the web server answers")
+    with web_server(tmp_path_factory.mktemp("web")) as (number, _pid):
         yield number
-    finally:
-        stop_one(server)
 
 
 def post(port: int, path: str, lines: Lines, body: bytes | None = BODY) -> Answer:

@@ -1,0 +1,213 @@
+"""The web server's entry point: `granian --interface rsgi config.rsgi:application`.
+
+Requests are parsed in Rust and answered by Django on a few threads. An answer that is held back while a client waits
+for its command stands on the event loop meanwhile: no thread and no database connection waits with it.
+"""
+
+import asyncio
+import functools
+import io
+import os
+import queue
+import resource
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.core.wsgi import get_wsgi_application
+from django.http.response import HttpResponseBase
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+_django = get_wsgi_application()
+
+from api.hub import Hub  # noqa: E402 - needs what Django has set up
+from api.prefer import CAN_WAIT  # noqa: E402
+from api.problems import Problem, plain, too_large  # noqa: E402
+from api.waiting import Wait  # noqa: E402
+
+THREADS = 4
+BODY_BYTES_MAX = 5 * 1024 * 1024
+"""More than any body may have; each view says what it takes in its own words."""
+FILES_MAX = 65_536
+"""Every client that waits holds a socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is to be sent, and the wait before it, if there is one."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    wait: Wait | None
+
+
+class Threads:
+    """A few threads with a database connection each, fed by the event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, count: int) -> None:
+        self._loop = loop
+        self._jobs: queue.SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        for number in range(count):
+            threading.Thread(target=self._work, name=f"django-{number}", daemon=True).start()
+
+    async def run[R](self, job: Callable[[], R]) -> R:
+        """Run the job on a thread; what it returns or raises."""
+        done: asyncio.Future[R] = self._loop.create_future()
+        self._jobs.put((done, job))
+        return await done
+
+    def _work(self) -> None:
+        while True:
+            done, job = self._jobs.get()
+            try:
+                result = job()
+            except Exception as error:
+                self._loop.call_soon_threadsafe(_settle, done, done.set_exception, error)
+            else:
+                self._loop.call_soon_threadsafe(_settle, done, done.set_result, result)
+
+
+class Application:
+    """An RSGI application: `__rsgi_init__` is called once with the loop, `__rsgi__` for each request."""
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the threads and, once the loop runs, the hub."""
+        _allow_many_sockets()
+        self._threads = Threads(loop, THREADS)
+        self._hub = Hub(self._threads.run)
+        loop.call_soon(self._hub.start)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let nobody wait any longer: the server is about to stop."""
+        self._hub.stop()
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request."""
+        answer = await self._answer(scope, protocol)
+        if answer.body:
+            protocol.response_bytes(answer.status, answer.headers, answer.body)
+        else:
+            protocol.response_empty(answer.status, answer.headers)
+
+    async def _answer(self, scope: Any, protocol: Any) -> Answer:
+        body = await _body(scope, protocol)
+        if body is None:
+            return _of_response(plain(too_large(BODY_BYTES_MAX)))
+        answer = await self._threads.run(lambda: _serve(scope, body))
+        return answer if answer.wait is None else await self._held_back(answer, answer.wait)
+
+    async def _held_back(self, answer: Answer, wait: Wait) -> Answer:
+        """The answer once the command has ended or the time is up."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + wait.seconds
+        while answer.wait is not None and clock() < deadline and not self._hub.stopped:
+            await self._hub.until_ended(wait.command_id, deadline - clock())
+            answer = await self._threads.run(functools.partial(_again, wait, answer))
+        return answer
+
+
+def _serve(scope: Any, body: bytes) -> Answer:
+    headers: list[tuple[str, str]] = []
+
+    def start_response(_status: str, sent: list[tuple[str, str]], _error: Any = None, /) -> Callable[[bytes], object]:
+        headers.extend(sent)
+        return body.__add__  # to write with, as the old days had it; Django does not
+
+    return _of_response(_django(_environ(scope, body), start_response), headers)
+
+
+def _again(wait: Wait, for_now: Answer) -> Answer:
+    """The answer anew; the one that there is when PostgreSQL does not say more."""
+    try:
+        return _of_response(wait.again())
+    except Problem as problem:
+        return _of_response(plain(problem))
+    except Exception:
+        return for_now
+
+
+def _of_response(response: HttpResponseBase, headers: list[tuple[str, str]] | None = None) -> Answer:
+    sent = list(response.items()) if headers is None else headers
+    body = b"".join(cast("Iterable[bytes]", response))
+    response.close()
+    return Answer(
+        response.status_code, [(name.lower(), text) for name, text in sent], body, getattr(response, "wait", None)
+    )
+
+
+async def _body(scope: Any, protocol: Any) -> bytes | None:
+    """The whole body; None when it is larger than anybody takes, and then it is not read."""
+    length = scope.headers.get("content-length")
+    if length is None and scope.headers.get("transfer-encoding") is None:
+        return b""
+    if length is not None and int(length) > BODY_BYTES_MAX:
+        return None
+    body = bytearray()
+    async for chunk in protocol:
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            return None
+    return bytes(body)
+
+
+def _environ(scope: Any, body: bytes) -> dict[str, Any]:
+    """The request as WSGI (PEP 3333) has it; a chunked body has been measured for Django, which reads none without."""
+    host, _colon, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        CAN_WAIT: True,
+    }
+    environ |= _headers(scope)
+    environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return environ
+
+
+def _headers(scope: Any) -> dict[str, str]:
+    """The headers as WSGI names them; lines of one name joined, and one that is not ASCII as what nobody accepts."""
+    headers: dict[str, str] = {}
+    for name, text in scope.headers.items():
+        variable = _variable(name)
+        headers[variable] = f"{headers[variable]},{text}" if variable in headers else text
+    for name in scope.headers.keys():  # noqa: SIM118 - no dict
+        headers.setdefault(_variable(name), "\xff")
+    headers.pop("", None)
+    return headers
+
+
+@functools.lru_cache(maxsize=1_000)
+def _variable(name: str) -> str:
+    # A name with an underscore would pass for the one with a dash.
+    return "" if "_" in name else f"HTTP_{name.upper().replace('-', '_')}"
+
+
+def _settle(done: asyncio.Future[Any], settle: Callable[[Any], None], outcome: object) -> None:
+    if not done.cancelled():
+        settle(outcome)
+
+
+def _allow_many_sockets() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_MAX if hard == resource.RLIM_INFINITY else min(FILES_MAX, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+application = Application()
