@@ -16,7 +16,7 @@ from api.preconditions import matches
 from api.problems import not_found_problem
 from domain.actions import available
 from domain.fields import Choice, Identifier, Timestamp, optional
-from domain.workflow import STATUSES, WORKFLOWS
+from domain.workflow import OVER, STATUSES, WORKFLOWS
 from store import loading, rendering
 from store.models import Order, OrderHistory, OrderLine
 
@@ -40,16 +40,32 @@ class OrderFilters(Filters):
             "customer_id": self.customer_id,
             "created_at__gte": self.created_after,
             "created_at__lt": self.created_before,
-            "archived": None if self.archived == "any" else self.archived == "true",
+            "archived": self._is_archived(),
         }
         return {name: value for name, value in conditions.items() if value is not None}
+
+    def within(self) -> dict[str, object]:
+        """The conditions that lead the best index."""
+        conditions = self.conditions()
+        if self.customer_id is not None:
+            return {"customer_id": self.customer_id}
+        leading = next(([name] for name in ("status", "workflow") if name in conditions), [])
+        names = [*leading, "archived"] if "archived" in conditions else []
+        return {name: conditions[name] for name in names}
+
+    def _is_archived(self) -> bool | None:
+        if self.archived != "any":
+            return self.archived == "true"
+        return False if self.status is not None and self.status not in OVER else None
 
 
 def list_orders(request: Request) -> Response:
     """`GET /orders`: the orders, newest first."""
     filters = filters_of(OrderFilters, request)
-    rows = _with_lines(Order.objects.filter(**filters.conditions()))
-    return page(request, filters, rows, ("-created_at", "-id"), _shown)
+    within = filters.within()
+    others = {name: each for name, each in filters.conditions().items() if name not in within}
+    rows = _with_lines(Order.objects.filter(**others))
+    return page(request, filters, rows, ("-created_at", "-id"), _shown, within)
 
 
 def read_order(request: Request, order_id: uuid.UUID) -> Response:

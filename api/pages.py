@@ -7,7 +7,7 @@ whatever is added meanwhile and however many rows were created at one instant.
 import base64
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,15 +81,24 @@ def page(
     rows: QuerySet[Any, Any],
     order: Sequence[str],
     show: Callable[[Any], dict[str, Any]],
+    within: Mapping[str, object] | None = None,
 ) -> Response:
-    """One page of the rows by the columns of `order`, all with or all without `-`, the last of them unique."""
+    """One page of the rows by the columns of `order`, all with or all without `-`, the last of them unique.
+
+    `within` says which value those columns have that lead the index the list is to be read from. Said as ranges, and as
+    columns of the order, they leave PostgreSQL no other: the index on `order` alone would be walked through for the
+    few rows that match.
+    """
+    within = within or {}
+    for column, value in within.items():
+        rows = rows.filter(**{f"{column}__gte": value, f"{column}__lte": value})
     columns = [column.removeprefix("-") for column in order]
     cursor = None if filters.cursor is None else _read(filters.cursor, columns)
     backwards = cursor is not None and cursor.direction == _PREVIOUS
     descending = order[0].startswith("-") != backwards
     if cursor is not None:
         rows = rows.filter(_beyond(columns, cursor.position, "lt" if descending else "gt"))
-    ordered = rows.order_by(*(f"-{column}" if descending else column for column in columns))
+    ordered = rows.order_by(*(f"-{column}" if descending else column for column in (*within, *columns)))
     found = list(ordered[: filters.size + 1])
     more = len(found) > filters.size
     found = found[: filters.size]

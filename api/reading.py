@@ -23,6 +23,9 @@ def shown(caller: Caller, command_id: uuid.UUID) -> Shown:
     kept = cache.by_id(command_id)
     if kept is None:
         row = visible(caller, command_id)
+        if row.purged_at is not None:
+            detail = f"The command ended as {row.status}; its result is no longer kept."
+            raise Problem(410, "result-expired", detail, final_status=row.status)
         cache.keep([row])
         return Shown(rendering.command_json(row), row.is_final)
     if not sees(caller, kept.client_id):
@@ -31,13 +34,10 @@ def shown(caller: Caller, command_id: uuid.UUID) -> Shown:
 
 
 def visible(caller: Caller, command_id: uuid.UUID) -> CommandRow:
-    """The command's row; raises 404 when the caller may see none, 410 when its outcome has been purged."""
+    """The command's row, purged or not; raises 404 when there is none that the caller may see."""
     row = commands.by_id(command_id)
     if row is None or not sees(caller, row.client_id):
         raise not_found_problem()
-    if row.purged_at is not None:
-        detail = f"The command ended as {row.status}; its result is no longer kept."
-        raise Problem(410, "result-expired", detail, final_status=row.status)
     return row
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from store import db
 
-_COUNT = "SELECT count(*) FROM (SELECT FROM command WHERE status = 'queued' LIMIT %s) AS waiting"
+# What is queued is never purged: saying so lets the list's index by status serve.
+_COUNT = "SELECT count(*) FROM (SELECT FROM command WHERE status = 'queued' AND purged_at IS NULL LIMIT %s) AS waiting"
 _STATE = """
 SELECT count(*) AS queued,
        coalesce(extract(epoch FROM clock_timestamp() - min(accepted_at) FILTER (WHERE NOT parked)), 0)::float AS seconds
-FROM command WHERE status = 'queued'
+FROM command WHERE status = 'queued' AND purged_at IS NULL
 """
 _FRESH_SECONDS = 1.0
 _FRESH_SECONDS_WHEN_FULL = 0.1

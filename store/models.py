@@ -15,6 +15,8 @@ from domain.workflow import STATUSES, WORKFLOWS
 
 OPEN_STATUSES = ("queued", "running", "uncertain")
 FINAL_STATUSES = ("succeeded", "failed", "cancelled", "expired")
+# Nearly all commands succeed: a list of those needs no index of its own, and without them it stays small.
+_LISTED_BY_STATUS = Q(purged_at__isnull=True) & ~Q(status="succeeded")
 
 
 def _one_of(column: str, words: tuple[str, ...]) -> Q:
@@ -123,7 +125,13 @@ class Command(models.Model):
             models.Index(
                 name="command_expiring", fields=["expires_at"], condition=Q(status="queued", expires_at__isnull=False)
             ),
-            models.Index(name="command_of_client", fields=["client", "id"]),
+            models.Index(name="command_newest", fields=["id"], condition=Q(purged_at__isnull=True)),
+            models.Index(name="command_of_client", fields=["client", "id"], condition=Q(purged_at__isnull=True)),
+            models.Index(name="command_by_status", fields=["status", "id"], condition=_LISTED_BY_STATUS),
+            models.Index(
+                name="command_of_client_by_status", fields=["client", "status", "id"], condition=_LISTED_BY_STATUS
+            ),
+            models.Index(name="command_by_type", fields=["type", "id"], condition=Q(purged_at__isnull=True)),
             models.Index(name="command_of_order", fields=["order_id", "id"], condition=Q(order_id__isnull=False)),
             models.Index(
                 name="command_to_purge",
@@ -154,6 +162,7 @@ class Customer(models.Model):
         db_table = "customer"
         indexes = [
             models.Index(name="customer_by_name", fields=["name", "id"]),
+            models.Index(name="customer_inactive", fields=["name", "id"], condition=Q(is_active=False)),
             models.Index(name="customer_by_tax_id", fields=["tax_id"], condition=Q(tax_id__isnull=False)),
         ]
 
@@ -213,6 +222,9 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(name="orders_newest", fields=["created_at", "id"]),
+            models.Index(name="orders_listed", fields=["archived", "created_at", "id"]),
+            models.Index(name="orders_by_status", fields=["status", "archived", "created_at", "id"]),
+            models.Index(name="orders_by_workflow", fields=["workflow", "archived", "created_at", "id"]),
             models.Index(
                 name="orders_of_customer", fields=["customer", "created_at", "id"], condition=Q(customer__isnull=False)
             ),

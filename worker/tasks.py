@@ -7,6 +7,7 @@ from celery import shared_task
 from django.conf import settings
 
 from worker import drain as draining
+from worker import retention
 from worker import sweep as sweeping
 from worker.bell import bell
 
@@ -22,3 +23,9 @@ def sweep() -> None:
     """Make ready what has become due, end what has expired, ring for what still waits."""
     for lane in sweeping.sweep():
         bell.ring_anyway(lane)
+
+
+@shared_task(name="retain", ignore_result=True, send_events=False)  # once a second, hidden as the sweep is
+def retain() -> None:
+    """Let a few hundred results go that are 30 days old, and as many keys that are 400 days old."""
+    retention.retain()

@@ -163,6 +163,23 @@ def test_an_archived_order_stays_archived(database: None) -> None:
     refused(lambda: execute(attack, order_id), "archiving")
 
 
+@pytest.mark.parametrize("status", workflow.STATUSES)
+@pytest.mark.parametrize("name", workflow.WORKFLOWS)
+def test_only_an_order_that_is_over_is_archived(database: None, name: str, status: str) -> None:
+    order_id = order_in(name, status)
+    attack: LiteralString = "UPDATE orders SET archived = true, version = version + 1 WHERE id = %s"
+    if status in {"cancelled", "delivered"}:
+        assert execute(attack, order_id) == 1
+    else:
+        refused(lambda: execute(attack, order_id), "that is over")
+
+
+def test_an_archived_order_does_not_come_back_by_a_move(database: None) -> None:
+    order_id = order_in("fulfilment", "delivered")
+    execute("UPDATE orders SET archived = true, version = version + 1 WHERE id = %s", order_id)
+    refused(lambda: execute(MOVE, "shipped", order_id))
+
+
 @pytest.mark.parametrize("state", ["draft", "paid", "pending", "empty"])
 def test_an_order_is_never_deleted(shop: Shop, state: str) -> None:
     make = {"draft": shop.draft, "paid": shop.paid, "pending": shop.pending}

@@ -1,0 +1,215 @@
+"""Every list and every claim is answered from an index, whatever is asked for, also when there is nothing of the kind.
+
+The tables are large and one-sided, the statements those of the application, the plans those that ran.
+"""
+
+import base64
+import uuid
+from collections.abc import Callable, Iterator
+from typing import LiteralString
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
+
+from store import backlog, commands, db, inbox, queue, retention
+from tests.conftest import empty
+from tests.guards import guards_asleep
+from tests.store.plans import Plan, watched
+from tests.store.shop import execute
+from tests.till import Till
+
+LARGE = {"command", "orders", "order_line", "order_history", "stock_movement", "customer", "product"}
+ROWS_MAX = 1_300
+"""How many rows of a large table one node of a plan may read: at worst all that failed, of everybody."""
+POPULAR_TIMES = 8
+"""PostgreSQL may settle for one plan for all values after the fifth time, one that suits the value asked for most."""
+
+# The older half of the commands is purged. Of the rest none is cancelled, expired or about stock, a few are queued, and
+# all that failed, one in sixteen, are creations of the shop. One till has been idle for long. The newer half of the
+# orders is archived; none is of a fulfilment.
+FILL: tuple[LiteralString, ...] = (
+    "INSERT INTO product (id, sku, name, price, currency) SELECT md5('p' || n)::uuid, 'P' || n, 'Product', 1, 'EUR' "
+    "FROM generate_series(1, 20000) n",
+    "INSERT INTO customer (id, name, tax_id) SELECT md5('c' || n)::uuid, 'Customer ' || n, "
+    "CASE WHEN n <= 2 THEN 'tax ' || n END FROM generate_series(1, 20000) n",
+    "INSERT INTO orders (id, workflow, status, version, currency, total, customer_id, archived, created_at, updated_at)"
+    " SELECT md5('o' || n)::uuid, 'counter', CASE WHEN n > 10000 THEN 'cancelled' ELSE 'paid' END, 2, 'EUR', 1, "
+    "CASE WHEN n %% 3 = 0 THEN md5('c' || n %% 20)::uuid END, n > 10000, now() - interval '1 s' * (20000 - n), now() "
+    "FROM generate_series(1, 20000) n",
+    "INSERT INTO order_line (order_id, position, product_id, sku, name, qty, unit_price) "
+    "SELECT id, 0, md5('p1')::uuid, 'P1', 'Product', 1, 1 FROM orders",
+    "INSERT INTO order_history (order_id, version, to_status, changed_by, command_id, changed_at) "
+    "SELECT id, 1, 'draft', 'till', id, now() FROM orders",
+    "INSERT INTO stock_movement (product_id, id, kind, on_hand_delta, reserved_delta, command_id, created_at) "
+    "SELECT md5('p1')::uuid, md5('m' || n)::uuid, 'receipt', 1, 0, md5('k' || n)::uuid, now() "
+    "FROM generate_series(1, 20000) n",
+    "INSERT INTO command (id, seq, lane, type, status, client_id, idempotency_key, body_hash, order_id, payload, "
+    "accepted_at, started_at, finished_at, purged_at) "
+    "SELECT lpad(to_hex(n), 32, '0')::uuid, n, n %% 64, CASE n %% 2 WHEN 0 THEN 'order.create' ELSE 'order.pay' END, "
+    "CASE WHEN n %% 16 = 0 THEN 'failed' ELSE 'succeeded' END, "
+    "(SELECT id FROM client WHERE name = CASE WHEN n BETWEEN 21001 AND 21007 THEN 'idle' WHEN n %% 16 = 0 THEN 'shop' "
+    "ELSE 'till' END), "
+    "'key ' || n, '', "
+    "md5('o' || n / 2)::uuid, CASE WHEN n > 20000 THEN '{}'::jsonb END, ended, ended, ended, "
+    "CASE WHEN n <= 20000 THEN now() END "
+    "FROM generate_series(1, 40000) n, LATERAL (SELECT now() - interval '1 hour' "
+    "* CASE WHEN n < 5000 THEN 401 * 24 WHEN n < 25000 THEN 31 * 24 ELSE 1 END AS ended) AS at",
+    "INSERT INTO command (id, seq, lane, type, status, client_id, idempotency_key, body_hash, payload, parked, "
+    "not_before, expires_at) SELECT md5('q' || n)::uuid, 50000 + n, n %% 64, 'order.pay', 'queued', "
+    "(SELECT id FROM client WHERE name = 'till'), 'queued ' || n, '', '{}', n %% 2 = 0, now(), now() "
+    "FROM generate_series(1, 200) n",
+    "ANALYZE",
+)
+COMMAND = uuid.UUID(int=39_999)
+ORDER, CUSTOMER = "f1584b99-5a47-7098-6ad7-5bb8d29e9734", "a9f7e979-65d6-cf79-9a52-9102a973b8b9"
+NOBODY = str(uuid.UUID(int=0))
+STATUSES = ("succeeded", "failed", "queued", "running", "cancelled", "expired", "uncertain")
+
+LISTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "boss": {
+        "/commands": ("",),
+        "/commands?status=": STATUSES,
+        "/commands?type=": ("order.create", "order.pay", "stock.adjust", "order.archive"),
+        "/commands?status=succeeded&type=": ("order.create", "stock.adjust"),
+        "/commands?type=order.pay&status=": ("succeeded", "queued", "cancelled"),
+        "/commands?order_id=": (ORDER, NOBODY),
+        "/commands?idempotency_key=": ("nobody", "key%2039999", "key%207"),
+        "/orders": ("",),
+        "/orders?status=": ("paid", "draft", "cancelled", "pending", "confirmed", "picked", "shipped", "delivered"),
+        "/orders?workflow=": ("counter", "fulfilment"),
+        "/orders?workflow=counter&status=": ("paid", "draft", "cancelled"),
+        "/orders?workflow=fulfilment&status=": ("pending", "picked", "delivered"),
+        "/orders?archived=": ("any", "true"),
+        "/orders?archived=true&status=": ("cancelled", "delivered", "paid"),
+        "/orders?archived=any&status=": ("cancelled", "delivered", "picked", "paid"),
+        "/orders?archived=any&workflow=": ("counter", "fulfilment"),
+        "/orders?customer_id=": (CUSTOMER, NOBODY),
+        f"/orders?customer_id={CUSTOMER}&status=": ("paid", "draft", "picked"),
+        f"/orders?customer_id={CUSTOMER}&archived=": ("any", "true"),
+        "/orders?created_after=": ("2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z"),
+        "/orders?created_before=": ("2099-01-01T00:00:00Z", "2020-01-01T00:00:00Z"),
+        "/orders?created_after=2020-01-01T00:00:00Z&status=": ("paid", "picked"),
+        f"/orders/{ORDER}/history": ("",),
+        "/products": ("",),
+        "/products/ec6ef230-f182-8039-ee79-4566b9c58adc/movements": ("",),
+        "/customers": ("",),
+        "/customers?is_active=": ("true", "any", "false"),
+        "/customers?tax_id=": ("tax%201", "nobody"),
+    },
+    "shop": {"/commands": ("",), "/commands?status=": STATUSES[1:]},
+    "idle": {"/commands": ("",), "/commands?status=": STATUSES, "/commands?type=": ("order.pay", "order.create")},
+    "till": {
+        "/commands": ("",),
+        "/commands?status=": STATUSES,
+        "/commands?type=": ("order.create", "order.pay", "stock.adjust"),
+        "/commands?type=order.pay&status=": ("succeeded", "queued", "cancelled"),
+        "/commands?order_id=": (ORDER, NOBODY),
+        "/commands?idempotency_key=": ("nobody", "key%2039999"),
+    },
+}
+"""Path up to a value, and values: the first is asked for most."""
+
+STATEMENTS: dict[str, Callable[[], object]] = {
+    "lock ready lanes": lambda: queue.lock_ready_lanes(7, 32),
+    "claim": lambda: queue.claim(list(range(32)), 200),
+    "claim from one lane": lambda: queue.claim([7], 200),
+    "a ready lane": queue.a_ready_lane,
+    "lock lanes": lambda: queue.lock_lanes([7, 9]),
+    "is it queued": lambda: queue.is_queued(COMMAND),
+    "unpark": inbox.unpark,
+    "lanes with expired": lambda: db.scalars(inbox._EXPIRED_LANES),
+    "expire": lambda: db.execute(inbox._EXPIRE, ["{}", list(range(64))]),
+    "cancel": lambda: db.execute(inbox._CANCEL, [COMMAND]),
+    "retry": lambda: inbox.retry(COMMAND, ["poisoned"]),
+    "backlog": lambda: backlog._count(100_000),
+    "backlog's age": backlog.state,
+    "purge": retention.purge,
+    "delete": retention.delete,
+    "by id": lambda: commands.by_id(COMMAND),
+    "by keys": lambda: commands.by_keys(1, [f"key {number}" for number in range(200)]),
+}
+
+
+@pytest.fixture(scope="module")
+def tills(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, Till]]:
+    """Clients of each kind, and large tables."""
+    with django_db_blocker.unblock():
+        empty()
+        roles = {"till": "pos", "idle": "pos", "shop": "integration", "boss": "manager"}
+        registered = {name: Till.register(name, role) for name, role in roles.items()}
+        with guards_asleep():
+            for statement in FILL:
+                execute(statement)
+        yield registered
+        with guards_asleep():  # dead rows would slow down whatever empties the tables next
+            execute("TRUNCATE command, orders, order_line, order_history, stock_movement, customer, product, payment")
+        execute("ANALYZE")
+        empty()
+        connection.close()
+
+
+def check(plans: list[Plan]) -> None:
+    """Nothing large has been read from end to end, and no index walked through for the few rows that match."""
+    assert plans
+    for plan in plans:
+        assert not plan.scanned() & LARGE, str(plan)
+        assert plan.most_rows(LARGE) <= ROWS_MAX, str(plan)
+
+
+@pytest.mark.parametrize(("who", "path"), [(who, path) for who, lists in LISTS.items() for path in lists])
+def test_a_list_is_read_from_an_index_also_when_it_is_empty(tills: dict[str, Till], who: str, path: str) -> None:
+    popular, *others = LISTS[who][path]
+    for value in [popular] * POPULAR_TIMES + others:
+        with watched() as plans:
+            answer = tills[who].get(path + value)
+        assert answer.status == 200, answer
+        check(plans)
+
+
+@pytest.mark.parametrize(
+    "path", ["/commands", "/commands?type=order.pay", "/orders", "/orders?status=paid", "/customers"]
+)
+def test_a_page_in_the_middle_is_found_by_its_cursor_both_ways(tills: dict[str, Till], path: str) -> None:
+    link = path
+    for way in ("next", "next", "next", "previous"):
+        with watched() as plans:
+            answer = tills["boss"].get(link)
+        assert len(answer.body["results"]) == 50
+        check(plans)
+        link = answer.body[way]
+
+
+@pytest.mark.parametrize("who", ["boss", "till", "shop"])
+def test_the_last_page_does_not_search_what_is_purged(tills: dict[str, Till], who: str) -> None:
+    cursor = base64.urlsafe_b64encode(f'["next","{uuid.UUID(int=20_010)}"]'.encode()).decode()
+    with watched() as plans:
+        answer = tills[who].get(f"/commands?cursor={cursor}")
+    assert answer.body["next"] is None
+    check(plans)
+
+
+@pytest.mark.parametrize("run", STATEMENTS.values(), ids=STATEMENTS)
+def test_a_statement_of_the_queue_and_of_retention_is_answered_from_an_index(
+    tills: dict[str, Till], run: Callable[[], object]
+) -> None:
+    for _ in range(POPULAR_TIMES):
+        with watched() as plans, transaction.atomic():
+            run()
+            transaction.set_rollback(True)
+        check(plans)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM orders ORDER BY updated_at LIMIT 50",
+        "SELECT * FROM orders WHERE note = 'x' ORDER BY created_at LIMIT 50",
+        "SELECT * FROM command WHERE traceparent = 'x' AND purged_at IS NULL ORDER BY id LIMIT 50",
+    ],
+)
+def test_the_check_sees_what_no_index_answers(tills: dict[str, Till], sql: LiteralString) -> None:
+    with watched() as plans:
+        execute(sql)
+    with pytest.raises(AssertionError):
+        check(plans)
