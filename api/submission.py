@@ -1,7 +1,8 @@
 """Submitting: one command or a thousand, each answered as if it had come alone.
 
-The order of checks is the contract's: body, key look-up, role, validation, expiry, backlog. A good new command costs
-one statement; its key is looked up by the insert itself. Keys of all others are looked up apart.
+The order of checks is the contract's: body, key look-up, role, validation, expiry, backlog. A key that this process has
+met before is looked up in Redis first. A good new command costs one statement; its key is looked up by the insert
+itself. Keys of all others are looked up apart, and in Redis when PostgreSQL is away.
 """
 
 import uuid
@@ -21,7 +22,7 @@ from api.reading import Shown
 from domain import fields, money
 from domain.fields import Breach
 from domain.registry import CommandType
-from store import cache, commands, inbox, orders, rendering
+from store import cache, commands, db, inbox, orders, rendering
 from store.backlog import backlog
 from store.cache import Kept
 from store.clients import Caller
@@ -80,10 +81,21 @@ def submit(caller: Caller, requests: Sequence[Request | Problem]) -> list[Answer
 
     A request that could not even be read stands as its Problem.
     """
-    now = datetime.now(UTC)
     keyed = [_keyed(each) for each in requests]
-    kept = cache.by_keys(caller.id, [each.key for each in keyed if isinstance(each, _Keyed)])
-    checked = [_check(caller, each, kept, now) for each in keyed]
+    keys = [each.key for each in keyed if isinstance(each, _Keyed)]
+    kept = cache.by_keys(caller.id, cache.seen(caller.id, keys))
+    try:
+        return _submit(caller, keyed, kept)
+    except db.TRANSIENT:
+        kept = cache.by_keys(caller.id, keys)
+        if not kept:
+            raise
+        return [_known(each, kept) or unavailable("The database cannot be reached.") for each in keyed]
+
+
+def _submit(caller: Caller, keyed: Sequence[_Keyed | Problem], kept: dict[str, Kept]) -> list[Answer]:
+    now = datetime.now(UTC)
+    checked = [_known(each, kept) or _check(caller, each, now) for each in keyed]
     faulty = [each.key for each in checked if isinstance(each, _Checked) and isinstance(each.outcome, Problem)]
     known = commands.by_keys(caller.id, faulty) if faulty else {}
     good = [each.outcome for each in checked if isinstance(each, _Checked) and isinstance(each.outcome, Submission)]
@@ -106,13 +118,20 @@ def _keyed(request: Request | Problem) -> _Keyed | Problem:
         return problem
 
 
-def _check(caller: Caller, keyed: _Keyed | Problem, kept: dict[str, Kept], now: datetime) -> _Checked | Answer:
+def _known(keyed: _Keyed | Problem, kept: dict[str, Kept]) -> Answer | None:
+    """What is known to be answered: that the request cannot be read, or what its key's command has come to."""
     if isinstance(keyed, Problem):
         return keyed
-    if (command := kept.get(keyed.key)) is not None:
-        if command.body_hash != keyed.body_hash:
-            return _reused()
-        return Accepted(command.id, Shown(command.shown, is_final=True), replayed=True)
+    command = kept.get(keyed.key)
+    if command is None:
+        return None
+    if command.body_hash != keyed.body_hash:
+        return _reused()
+    return Accepted(command.id, Shown(command.shown, is_final=True), replayed=True)
+
+
+def _check(caller: Caller, keyed: _Keyed | Problem, now: datetime) -> _Checked:
+    assert isinstance(keyed, _Keyed), "a problem is known to be answered"
     if keyed.request.problem is not None:
         return _Checked(keyed.key, keyed.body_hash, keyed.request.problem)
     try:

@@ -5,6 +5,7 @@ last time somebody had to read it from its table; whoever finds nothing here ask
 """
 
 import functools
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ from store import db, redis, rendering
 from store.commands import CommandRow
 
 KEPT_SECONDS = 60
+MET_MAX = 100_000
+"""How many keys a process remembers to have met, twice that at most."""
+
+_met: set[tuple[int, str]] = set()
+_met_before: set[tuple[int, str]] = set()
+_met_until = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,19 @@ def keep(rows: Iterable[CommandRow]) -> None:
     settled = [row for row in rows if row.is_settled]
     if settled:
         redis.ask(functools.partial(_keep, settled), None)
+
+
+def seen(client_id: int, keys: Sequence[str]) -> list[str]:
+    """Those of the keys that this process has met in the last minutes; from now on it has met them all.
+
+    A new key, as most are, is not worth a question to Redis: that would cost an accept as much as its insert does.
+    """
+    global _met, _met_before, _met_until
+    if time.monotonic() > _met_until or len(_met) > MET_MAX:
+        _met, _met_before, _met_until = set(), _met, time.monotonic() + KEPT_SECONDS
+    again = [key for key in keys if (client_id, key) in _met or (client_id, key) in _met_before]
+    _met.update((client_id, key) for key in keys)
+    return again
 
 
 def by_id(command_id: uuid.UUID) -> Kept | None:

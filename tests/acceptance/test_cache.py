@@ -26,6 +26,8 @@ type Body = dict[str, Any]
 def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A busy machine is no reason to call Redis away."""
     monkeypatch.setattr(redis, "TIMEOUT_SECONDS", 10)
+    monkeypatch.setattr(cache, "_met", set())
+    monkeypatch.setattr(cache, "_met_before", set())
     redis.forget()
     yield
     redis.forget()
@@ -126,6 +128,23 @@ def test_what_a_worker_has_ended_is_read_and_replayed_without_postgresql(
     assert batch == [{"status": 200, "replayed": True, "command": read.body}] * 2
     other.problem(422, "idempotency-key-reused")
     fresh.problem(503, "unavailable")
+
+
+def test_a_process_that_has_not_met_the_key_asks_redis_when_postgresql_is_away(pos: Till) -> None:
+    body = {"type": "order.create", "payload": {}}
+    finish(pos, body)
+    cache._met.clear()
+    cache._met_before.clear()
+    with database_away():
+        assert pos.post("/commands", body, Idempotency_Key=KEY).headers["idempotent-replayed"] == "true"
+        batch = pos.batch({"idempotency_key": KEY, **body}, {}, entry("order.create"))
+    assert statuses(batch) == [200, 400, 503]
+
+
+def test_a_new_key_is_not_asked_for(pos: Till) -> None:
+    assert cache.seen(1, ["a", "b"]) == []
+    assert cache.seen(1, ["b", "c"]) == ["b"]
+    assert cache.seen(2, ["a"]) == []
 
 
 @pytest.mark.parametrize("make", EXECUTED)
