@@ -1,4 +1,4 @@
-"""The hub: every client of this process that waits for a command, without a thread or a database connection each.
+"""The hub: every client of this process that waits for commands, without a thread or a database connection each.
 
 It lives on the server's event loop and listens to the changes that workers and other web processes tell by Redis. A
 command whose word got lost, or all of them while Redis is away, are found by looking at the table now and then, once
@@ -6,9 +6,11 @@ for all who wait.
 """
 
 import asyncio
+import functools
 import uuid
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 import structlog
@@ -18,6 +20,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from api.stream import Event, Stream, events_of, recent_events
 from store import changes, commands
 from store.changes import Change
 
@@ -25,8 +28,12 @@ LOOK_SECONDS = 2.0
 """How often the table is looked at for commands whose word may have got lost."""
 LOOK_SECONDS_ALONE = 0.25
 """How often while nobody listens to Redis."""
-REMEMBERED_SECONDS = 1.0
-"""How long an end is remembered for those who begin to wait a moment too late; twice that at most."""
+ENDED_SECONDS = 1.0
+"""How long at least an end is remembered for those who begin to wait a moment too late."""
+TOLD_SECONDS = 15.0
+"""How long at least it is remembered what streams have been told: longer than a look goes back."""
+UNSENT_MAX = 2_000
+"""How many events may wait for a slow client before its stream ends; it resumes where it was."""
 
 log = structlog.get_logger()
 
@@ -44,23 +51,25 @@ class Hub:
     def __init__(self, in_thread: InThread) -> None:
         self.stopped = False
         self._in_thread = in_thread
+        self._streams: set[Listener] = set()
+        self._told = Memory()
         self._waiting: dict[uuid.UUID, set[asyncio.Event]] = defaultdict(set)
-        self._ended: set[uuid.UUID] = set()
-        self._ended_before: set[uuid.UUID] = set()
+        self._ended = Memory()
         self._listening = False
 
     def start(self) -> None:
         """Begin to listen; call it on the loop."""
-        self._tasks = [asyncio.ensure_future(each) for each in (self._listen(), self._look(), self._forget())]
+        forgetting = (_forget(self._ended, ENDED_SECONDS), _forget(self._told, TOLD_SECONDS))
+        self._tasks = [asyncio.ensure_future(each) for each in (self._listen(), self._look(), *forgetting)]
 
     def stop(self) -> None:
         """Wake everybody up."""
         self.stopped = True
-        self._tell(list(self._waiting))
+        self._wake(list(self._waiting))
 
     async def until_ended(self, command_id: uuid.UUID, seconds: float) -> None:
         """Return when the command may have ended, or after so many seconds."""
-        if command_id in self._ended or command_id in self._ended_before:
+        if command_id in self._ended:
             return
         rung = asyncio.Event()
         self._waiting[command_id].add(rung)
@@ -73,9 +82,19 @@ class Hub:
             if not self._waiting[command_id]:
                 del self._waiting[command_id]
 
-    def _tell(self, ended: Sequence[uuid.UUID]) -> None:
-        self._ended.update(ended)
+    @contextmanager
+    def listening(self, stream: Stream) -> Iterator["Listener"]:
+        """A listener that gets every change the stream wants from now on, as long as the block lasts."""
+        listener = Listener(stream)
+        self._streams.add(listener)
+        try:
+            yield listener
+        finally:
+            self._streams.discard(listener)
+
+    def _wake(self, ended: Sequence[uuid.UUID]) -> None:
         for command_id in ended:
+            self._ended.add(command_id)
             for rung in self._waiting.get(command_id, ()):
                 rung.set()
 
@@ -97,19 +116,71 @@ class Hub:
             if message["type"] == "message":
                 change, ids = changes.read(message["data"])
                 if change is Change.ENDED:
-                    self._tell(ids)
+                    self._wake(ids)
+                if self._streams:
+                    self._tell(await self._in_thread(functools.partial(events_of, ids)))
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.id not in self._told:
+                self._told.add(event.id)
+                for listener in self._streams:
+                    listener.hear(event)
 
     async def _look(self) -> None:
+        """See to it that nobody misses what nobody told."""
         while True:
             await asyncio.sleep(LOOK_SECONDS if self._listening else LOOK_SECONDS_ALONE)
-            if self._waiting:
-                waiting = list(self._waiting)
-                try:
-                    self._tell(await self._in_thread(lambda: commands.ended_among(waiting)))  # noqa: B023 - at once
-                except Error as error:
-                    log.warning("table.unread", cause=str(error).strip())
+            try:
+                if self._waiting:
+                    self._wake(await self._in_thread(functools.partial(commands.ended_among, list(self._waiting))))
+                if self._streams:
+                    self._tell(await self._in_thread(recent_events))
+            except Error as error:
+                log.warning("table.unread", cause=str(error).strip())
 
-    async def _forget(self) -> None:
-        while True:
-            await asyncio.sleep(REMEMBERED_SECONDS)
-            self._ended_before, self._ended = self._ended, set()
+
+class Listener:
+    """What has happened for one stream and has not been sent yet."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.too_slow = False
+        self._stream = stream
+        self._events: asyncio.Queue[Event] = asyncio.Queue(UNSENT_MAX)
+
+    def hear(self, event: Event) -> None:
+        """Take the event if the stream wants it."""
+        if self._stream.wants(event):
+            try:
+                self._events.put_nowait(event)
+            except asyncio.QueueFull:
+                self.too_slow = True
+
+    async def next(self) -> Event:
+        """Wait for the next event."""
+        return await self._events.get()
+
+
+class Memory:
+    """Things of the last moments: what is put in is known until it has faded twice."""
+
+    def __init__(self) -> None:
+        self._now: set[Hashable] = set()
+        self._before: set[Hashable] = set()
+
+    def add(self, thing: Hashable) -> None:
+        """Remember it."""
+        self._now.add(thing)
+
+    def __contains__(self, thing: Hashable) -> bool:
+        return thing in self._now or thing in self._before
+
+    def fade(self) -> None:
+        """Forget what is older than the last time."""
+        self._before, self._now = self._now, set()
+
+
+async def _forget(memory: Memory, seconds: float) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        memory.fade()

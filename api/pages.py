@@ -63,7 +63,7 @@ class Filters:
         return PAGE_SIZE if self.page_size is None else int(self.page_size)
 
 
-def filters_of[F: Filters](record: type[F], request: Request) -> F:
+def filters_of[F](record: type[F], request: Request) -> F:
     """The request's query parameters; raises a Problem of 400 that names the parameter."""
     sent = request.query_params.dict()
     nul = [Breach(f"/{name}", "nul", "has a NUL character") for name, text in sent.items() if "\0" in text]

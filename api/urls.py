@@ -11,6 +11,7 @@ from api.commands import BatchView, CancelView, CommandsView, CommandView, Retry
 from api.customers import CustomersView, CustomerView
 from api.orders import AvailableActionsView, HistoryView, list_orders, read_order
 from api.products import MovementsView, ProductsView, ProductView
+from api.stream import StreamView
 
 
 class AnyCaseUUIDConverter(UUIDConverter):
@@ -25,6 +26,7 @@ _READS: dict[str, Callable[..., Response]] = {"orders": list_orders, "orders/<id
 _V1 = [
     path("commands", CommandsView.as_view()),
     path("commands/batch", BatchView.as_view()),
+    path("commands/stream", StreamView.as_view()),
     path("commands/<id:command_id>", CommandView.as_view()),
     path("commands/<id:command_id>/cancel", CancelView.as_view()),
     path("commands/<id:command_id>/retry", RetryView.as_view()),

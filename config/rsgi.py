@@ -18,30 +18,37 @@ from typing import Any, cast
 
 from django.core.wsgi import get_wsgi_application
 from django.http.response import HttpResponseBase
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 _django = get_wsgi_application()
 
-from api.hub import Hub  # noqa: E402 - needs what Django has set up
+from api.hub import Hub, Listener  # noqa: E402 - needs what Django has set up
 from api.prefer import CAN_WAIT  # noqa: E402
 from api.problems import Problem, plain, too_large  # noqa: E402
+from api.stream import Place, Stream  # noqa: E402
 from api.waiting import Wait  # noqa: E402
 
 THREADS = 4
 BODY_BYTES_MAX = 5 * 1024 * 1024
 """More than any body may have; each view says what it takes in its own words."""
+STREAM_SECONDS_MAX = 300
+"""After so long a stream ends; the client resumes it, and its key is checked anew."""
+HEARTBEAT_SECONDS = 15
+PREAMBLE, HEARTBEAT = b"retry: 1000\n\n", b": still here\n\n"
 FILES_MAX = 65_536
 """Every client that waits holds a socket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is to be sent, and the wait before it, if there is one."""
+    """What is to be sent, the wait before it and the stream after it, if there are any."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
     wait: Wait | None
+    stream: Stream | None
 
 
 class Threads:
@@ -87,10 +94,47 @@ class Application:
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
         answer = await self._answer(scope, protocol)
-        if answer.body:
+        if answer.stream is not None:
+            await self._stream(answer, answer.stream, protocol)
+        elif answer.body:
             protocol.response_bytes(answer.status, answer.headers, answer.body)
         else:
             protocol.response_empty(answer.status, answer.headers)
+
+    async def _stream(self, answer: Answer, stream: Stream, protocol: Any) -> None:
+        """Send events until the client has gone, is too slow, or has to show its key again."""
+        gone = asyncio.ensure_future(protocol.client_disconnect())
+        headers = [(name, text) for name, text in answer.headers if name != "content-length"]
+        transport = protocol.response_stream(answer.status, headers)
+        try:
+            async with asyncio.timeout(STREAM_SECONDS_MAX):
+                with self._hub.listening(stream) as listener:
+                    await self._send_events(stream, listener, transport, gone)
+        except (TimeoutError, ProtocolClosed):
+            return
+        finally:
+            gone.cancel()
+
+    async def _send_events(self, stream: Stream, listener: Listener, transport: Any, gone: asyncio.Future[Any]) -> None:
+        await transport.send_bytes(PREAMBLE)
+        sent: set[str] = set()
+        place: Place | None = None
+        while True:
+            events, place = await self._threads.run(functools.partial(stream.missed, place))
+            for event in events:
+                sent.add(event.id)
+                await transport.send_bytes(event.text)
+            if place is None:
+                break
+        while not (gone.done() or listener.too_slow or self._hub.stopped):
+            heard = asyncio.ensure_future(listener.next())
+            await asyncio.wait({heard, gone}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if heard.done():
+                if heard.result().id not in sent:
+                    await transport.send_bytes(heard.result().text)
+            else:
+                heard.cancel()
+                await transport.send_bytes(HEARTBEAT)
 
     async def _answer(self, scope: Any, protocol: Any) -> Answer:
         body = await _body(scope, protocol)
@@ -134,7 +178,11 @@ def _of_response(response: HttpResponseBase, headers: list[tuple[str, str]] | No
     body = b"".join(cast("Iterable[bytes]", response))
     response.close()
     return Answer(
-        response.status_code, [(name.lower(), text) for name, text in sent], body, getattr(response, "wait", None)
+        response.status_code,
+        [(name.lower(), text) for name, text in sent],
+        body,
+        getattr(response, "wait", None),
+        getattr(response, "stream", None),
     )
 
 

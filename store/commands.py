@@ -1,7 +1,7 @@
 """Commands read back: one, by key, or a page of them, as rows that the API shows."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,6 +41,11 @@ class CommandRow:
         return self.finished_at is not None
 
     @property
+    def changed_at(self) -> datetime:
+        """When it came to stand as it does."""
+        return self.finished_at or self.accepted_at
+
+    @property
     def is_settled(self) -> bool:
         """Whether it has ended for good and still has its outcome: a failure that may be retried can change."""
         if self.finished_at is None or self.purged_at is not None:
@@ -52,10 +57,28 @@ COLUMNS = ", ".join(CommandRow.__slots__)
 
 _BY_ID = f"SELECT {COLUMNS} FROM command WHERE id = %s"  # noqa: S608 - the column list is a constant
 _ENDED_AMONG = "SELECT id FROM command WHERE id = ANY (%b::uuid[]) AND finished_at IS NOT NULL"
+_BY_IDS = f"SELECT {COLUMNS} FROM command WHERE id = ANY (%b::uuid[]) AND purged_at IS NULL"  # noqa: S608
+# Two ways to have changed, each with an index of its own: to have ended, and to be open still.
+_CHANGED_SINCE = f"""
+SELECT {COLUMNS} FROM (
+    (SELECT * FROM command
+     WHERE finished_at >= %(moment)s AND (finished_at, id) > (%(moment)s, %(id)s) AND purged_at IS NULL
+         AND (%(client_id)s::bigint IS NULL OR client_id = %(client_id)s)
+         AND (%(order_id)s::uuid IS NULL OR order_id = %(order_id)s)
+     ORDER BY finished_at, id LIMIT %(limit)s)
+    UNION ALL
+    (SELECT * FROM command
+     WHERE status IN ('queued', 'running', 'uncertain') AND status <> 'succeeded' AND purged_at IS NULL
+         AND (accepted_at, id) > (%(moment)s, %(id)s)
+         AND (%(client_id)s::bigint IS NULL OR client_id = %(client_id)s)
+         AND (%(order_id)s::uuid IS NULL OR order_id = %(order_id)s)
+     ORDER BY accepted_at, id LIMIT %(limit)s)
+) AS changed ORDER BY coalesce(finished_at, accepted_at), id LIMIT %(limit)s
+"""  # noqa: S608
 _BY_KEYS = f"SELECT {COLUMNS} FROM command WHERE client_id = %s AND idempotency_key = ANY (%s)"  # noqa: S608
 
 
-def command_rows(sql: str, parameters: Sequence[object]) -> list[CommandRow]:
+def command_rows(sql: str, parameters: Sequence[object] | Mapping[str, object]) -> list[CommandRow]:
     """Run a statement that returns `COLUMNS`."""
     return db.rows(CommandRow, sql, parameters)
 
@@ -76,3 +99,22 @@ def by_keys(client_id: int, keys: Sequence[str]) -> dict[str, CommandRow]:
 def ended_among(ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
     """Those of the commands that have ended."""
     return db.scalars(_ENDED_AMONG, [list(ids)])
+
+
+@db.reconnecting
+def by_ids(ids: Sequence[uuid.UUID]) -> list[CommandRow]:
+    """The commands that there are of these, in any order; none that has been purged."""
+    return command_rows(_BY_IDS, [list(ids)])
+
+
+@db.reconnecting
+def changed_since(
+    moment: datetime,
+    command_id: uuid.UUID,
+    limit: int,
+    client_id: int | None = None,
+    order_id: uuid.UUID | None = None,
+) -> list[CommandRow]:
+    """Commands that have changed after this one changed at this moment, in the order of their changes."""
+    wanted = {"moment": moment, "id": command_id, "limit": limit, "client_id": client_id, "order_id": order_id}
+    return command_rows(_CHANGED_SINCE, wanted)

@@ -1,7 +1,7 @@
 """The edge to PostgreSQL: plain, prepared SQL on Django's own connection, and what to do when it is lost."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +47,7 @@ def session() -> Iterator[psycopg.Connection[Any]]:
         yield connection.connection
 
 
-def rows[R](make: Callable[..., R], sql: str, parameters: Sequence[object] = ()) -> list[R]:
+def rows[R](make: Callable[..., R], sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[R]:
     """Run one statement; each row becomes `make(**columns)`. The statement is prepared once a connection."""
     with session() as raw:
         cursor: _Cursor[R] = _Cursor(raw, row_factory=kwargs_row(make))
