@@ -23,7 +23,7 @@ from domain import registry
 from domain.fields import Breach, Choice, Identifier, Text, escape, optional
 from domain.registry import MANAGER
 from domain.result import RETRYABLE
-from store import changes, commands, inbox, rendering
+from store import changes, commands, ending, inbox, rendering
 from store.changes import Change
 from store.commands import CommandRow
 from store.models import FINAL_STATUSES, OPEN_STATUSES, Client, Command
@@ -113,10 +113,7 @@ class CancelView(APIView):
         row = visible(caller, command_id)
         if row.client_id != caller.id:
             demand(caller, MANAGER)
-        cancelled = row.status == "queued" and inbox.cancel(row.id, row.lane)
-        if cancelled:
-            changes.tell(Change.ENDED, [row.id])
-        bell.ring([row.lane])  # a drain that found the lane locked by this cancel has gone
+        cancelled = row.status == "queued" and _cancel(row)
         after = commands.by_id(row.id)
         assert after is not None, "commands are never deleted"
         if not cancelled and after.status != "cancelled":
@@ -152,6 +149,15 @@ def traceparent_of(request: HttpRequest) -> str | None:
     """The W3C trace context, if it is well-formed."""
     header = request.META.get("HTTP_TRACEPARENT", "")
     return header if _TRACEPARENT.fullmatch(header) else None
+
+
+def _cancel(row: CommandRow) -> bool:
+    ended = ending.cancel(row.id, row.lane)
+    changes.tell(Change.ENDED, ended.ids)
+    bell.ring([row.lane])  # a drain that found the lane locked by this cancel has gone
+    if ended.deliveries:
+        bell.ring_courier()
+    return bool(ended.ids)
 
 
 def _shown(columns: Mapping[str, Any]) -> dict[str, Any]:

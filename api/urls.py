@@ -12,6 +12,17 @@ from api.customers import CustomersView, CustomerView
 from api.orders import AvailableActionsView, HistoryView, list_orders, read_order
 from api.products import MovementsView, ProductsView, ProductView
 from api.stream import StreamView
+from api.webhooks import (
+    DeliveriesView,
+    DeliveryView,
+    EndpointsView,
+    EndpointView,
+    EventTypesView,
+    PingView,
+    ReplayView,
+    RetryDeliveryView,
+    RotateSecretView,
+)
 
 
 class AnyCaseUUIDConverter(UUIDConverter):
@@ -38,6 +49,15 @@ _V1 = [
     path("products/<id:product_id>/movements", MovementsView.as_view()),
     path("customers", CustomersView.as_view()),
     path("customers/<id:customer_id>", CustomerView.as_view()),
+    path("webhooks/endpoints", EndpointsView.as_view()),
+    path("webhooks/endpoints/<id:endpoint_id>", EndpointView.as_view()),
+    path("webhooks/endpoints/<id:endpoint_id>/rotate-secret", RotateSecretView.as_view()),
+    path("webhooks/endpoints/<id:endpoint_id>/ping", PingView.as_view()),
+    path("webhooks/endpoints/<id:endpoint_id>/replay", ReplayView.as_view()),
+    path("webhooks/deliveries", DeliveriesView.as_view()),
+    path("webhooks/deliveries/<id:delivery_id>", DeliveryView.as_view()),
+    path("webhooks/deliveries/<id:delivery_id>/retry", RetryDeliveryView.as_view()),
+    path("webhooks/event-types", EventTypesView.as_view()),
 ]
 
 urlpatterns = [

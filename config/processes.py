@@ -5,7 +5,6 @@ SIGTERM goes to its main process alone, and what a dead main process leaves behi
 """
 
 import contextlib
-import ctypes
 import os
 import random
 import signal
@@ -25,8 +24,6 @@ DELAY_SECONDS_MAX = 30.0
 STEADY_SECONDS = 30.0
 """A child that lived this long starts again as if it had never died."""
 LOG_BYTES_MAX = 10 * 1024 * 1024
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def commands(port: int, flower_port: int, data_dir: Path) -> dict[str, list[str]]:
@@ -43,6 +40,8 @@ def commands(port: int, flower_port: int, data_dir: Path) -> dict[str, list[str]
         ],
         "worker": [*worker, "-Q", "commands", "--concurrency", "2", "-n", "commands@%h"],
         "sweeper": [*worker, "-Q", "sweep,celery", "--concurrency", "1", "-n", "sweeper@%h"],
+        # Its tasks only wake a thread that sends: no pool of children is needed, and no time limit cuts a send.
+        "courier": [*worker, "-Q", "webhooks", "--pool", "solo", "-n", "courier@%h"],
         "beat": [*celery, "beat", "--pidfile", "", "--schedule", str(data_dir / "beat-schedule")],
         # Flower keeps 100,000 tasks in memory unless told otherwise.
         "flower": [
@@ -53,24 +52,16 @@ def commands(port: int, flower_port: int, data_dir: Path) -> dict[str, list[str]
 
 def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own, its output appended to `log`; on Linux it ends with this process."""
-    parent = os.getpid()
-
-    def end_with_parent() -> None:
-        if _LIBC is not None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:
-                os._exit(1)
-
+    leash = [sys.executable, "-I", "-S", str(PROJECT / "config" / "leash.py"), str(os.getpid())]
     with log.open("ab") as output:
         return subprocess.Popen(
-            argv,
+            [*leash, *argv],
             env=dict(env),
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=end_with_parent,  # noqa: PLW1509 - only the main thread starts children
         )
 
 

@@ -106,7 +106,12 @@ CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True  # the task's name and arguments stand beside its result
 CELERY_RESULT_EXPIRES = timedelta(days=1)
 CELERY_TASK_DEFAULT_QUEUE = "celery"
-CELERY_TASK_ROUTES = {"drain": {"queue": "commands"}, "sweep": {"queue": "sweep"}, "retain": {"queue": "sweep"}}
+CELERY_TASK_ROUTES = {
+    "drain": {"queue": "commands"},
+    "deliver": {"queue": "webhooks"},
+    "sweep": {"queue": "sweep"},
+    "retain": {"queue": "sweep"},
+}
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"

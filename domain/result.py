@@ -38,8 +38,8 @@ RETRYABLE: frozenset[str] = frozenset({"poisoned", "internal-error"})
 def of_applied(applied: Applied) -> dict[str, Any]:
     """The `result` member: the order (with its payment, if one was taken) or the product."""
     if applied.order is None:
-        return {"product": _product(applied.products[0])}
-    result: dict[str, Any] = {"order": _order(applied.order)}
+        return {"product": of_product(applied.products[0])}
+    result: dict[str, Any] = {"order": of_order(applied.order)}
     if applied.payment is not None:
         result["payment"] = _payment(applied.payment, applied.order.currency)
     return result
@@ -58,13 +58,25 @@ def of_refused(refused: Refused) -> dict[str, Any]:
     return {name: error[name] for name in sorted(error, key=lambda name: (len(name), name))}
 
 
-def _order(order: Order) -> dict[str, Any]:
+def of_order(order: Order) -> dict[str, Any]:
+    """An order as results and events show it."""
     return {
         "id": str(order.id),
         "total": to_text(order.total, order.currency),
         "status": order.status,
         "version": order.version,
         "currency": order.currency,
+    }
+
+
+def of_product(product: Product) -> dict[str, Any]:
+    """A product's stock as results and events show it."""
+    return {
+        "id": str(product.id),
+        "sku": product.sku,
+        "on_hand": product.on_hand,
+        "reserved": product.reserved,
+        "available": product.available,
     }
 
 
@@ -75,14 +87,4 @@ def _payment(payment: Payment, currency: str) -> dict[str, Any]:
         "change": None if change is None else to_text(change, currency),
         "method": payment.method,
         "tendered": None if payment.tendered is None else to_text(payment.tendered, currency),
-    }
-
-
-def _product(product: Product) -> dict[str, Any]:
-    return {
-        "id": str(product.id),
-        "sku": product.sku,
-        "on_hand": product.on_hand,
-        "reserved": product.reserved,
-        "available": product.available,
     }

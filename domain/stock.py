@@ -18,7 +18,10 @@ _TAKES_FROM_AVAILABLE = frozenset({StockEffect.DEBIT, StockEffect.RESERVE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A thing for sale; `price` in minor units of `currency`, quantities in pieces."""
+    """A thing for sale; `price` in minor units of `currency`, quantities in pieces.
+
+    With `available` at `low_stock_at` or under, its stock is low.
+    """
 
     id: uuid.UUID
     sku: str
@@ -28,6 +31,7 @@ class Product:
     on_hand: int
     reserved: int
     is_active: bool
+    low_stock_at: int | None = None
 
     def __post_init__(self) -> None:
         assert 0 <= self.reserved <= self.on_hand, f"product {self.id}: {self.reserved} of {self.on_hand} reserved"
@@ -105,6 +109,7 @@ def shift(
         on_hand=product.on_hand + on_hand_delta,
         reserved=product.reserved + reserved_delta,
         is_active=product.is_active,
+        low_stock_at=product.low_stock_at,
     )
     movement = Movement(
         product_id=product.id,

@@ -1,11 +1,10 @@
-"""The inbox: commands are accepted here, and their queued rows cancelled, expired, unparked or queued again.
+"""The inbox: commands are accepted here, made ready when their time has come, and queued again by a retry.
 
 An accepted command is a committed row. The key is looked up by the very statement that inserts, so a hundred parallel
 submissions with one key make one command.
 """
 
 import hashlib
-import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +12,8 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.db import transaction
 
-from store import db, queue
+from store import db
 from store.commands import COLUMNS, CommandRow, command_rows
 
 
@@ -65,17 +63,6 @@ _UNPARK = """
 UPDATE command SET parked = false
 WHERE status = 'queued' AND parked AND not_before <= clock_timestamp()
 """
-_EXPIRED_LANES = "SELECT DISTINCT lane FROM command WHERE status = 'queued' AND expires_at <= clock_timestamp()"
-_LOCK_FREE = "SELECT id FROM lane WHERE id = ANY (%b::smallint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
-_EXPIRE = """
-UPDATE command SET status = 'expired', error = %s::jsonb, finished_at = clock_timestamp()
-WHERE status = 'queued' AND expires_at <= clock_timestamp() AND lane = ANY (%b::smallint[])
-RETURNING id
-"""
-_CANCEL = """
-UPDATE command SET status = 'cancelled', finished_at = clock_timestamp()
-WHERE id = %s AND status = 'queued'
-"""
 _RETRY = """
 UPDATE command SET status = 'queued', seq = nextval('command_seq'), error = NULL, started_at = NULL, finished_at = NULL
 WHERE id = %s AND status = 'failed' AND error ->> 'code' = ANY (%s)
@@ -107,13 +94,6 @@ def _row(position: int, submission: Submission, lanes: int) -> dict[str, object]
     }
 
 
-def cancel(command_id: uuid.UUID, lane: int) -> bool:
-    """Cancel the command if it is still queued; False when it is not. Waits for the lane's current batch."""
-    with transaction.atomic(durable=True):
-        queue.lock_lanes([lane])
-        return db.execute(_CANCEL, [command_id]) == 1
-
-
 def retry(command_id: uuid.UUID, codes: Sequence[str]) -> int | None:
     """Queue a command that failed with one of `codes` again, behind all others of its order: its lane, or None."""
     lanes = db.scalars(_RETRY, [command_id, list(codes)])
@@ -123,11 +103,3 @@ def retry(command_id: uuid.UUID, codes: Sequence[str]) -> int | None:
 def unpark() -> int:
     """Make the commands ready whose `not_before` has come: how many."""
     return db.execute(_UNPARK)
-
-
-def expire(error: dict[str, Any]) -> list[uuid.UUID]:
-    """End queued commands past their `expires_at`: which. In lanes that a worker holds, it ends them itself."""
-    with transaction.atomic(durable=True):
-        lanes = db.scalars(_EXPIRED_LANES)
-        free = db.scalars(_LOCK_FREE, [lanes]) if lanes else []
-        return db.scalars(_EXPIRE, [json.dumps(error), free]) if free else []

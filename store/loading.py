@@ -22,7 +22,7 @@ SELECT order_id, product_id, sku, name, qty, unit_price
 FROM order_line WHERE order_id = ANY (%b::uuid[]) ORDER BY order_id, position
 """
 _READ_PRODUCTS = """
-SELECT id, sku, name, price, currency, on_hand, reserved, is_active
+SELECT id, sku, name, price, currency, on_hand, reserved, is_active, low_stock_at
 FROM product WHERE id = ANY (%b::uuid[]) OR sku = ANY (%b::text[]) ORDER BY id
 """
 _LOCK_PRODUCTS = _READ_PRODUCTS + "FOR NO KEY UPDATE"

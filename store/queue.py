@@ -1,7 +1,7 @@
 """The queue: lanes locked by whoever drains them, the oldest ready commands claimed under that lock.
 
-A queued command changes its state only under its lane's lock, here and in store/inbox.py; so claimed rows need no locks
-of their own.
+A queued command changes its state only under its lane's lock, here and in store/ending.py; so claimed rows need no
+locks of their own.
 """
 
 import uuid

@@ -1,4 +1,4 @@
-"""What clients see of rows: commands, orders, products, customers. Shapes: CONTRACT."""
+"""What clients see of rows: commands, orders, products, customers, webhooks. Shapes: CONTRACT."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -9,7 +9,17 @@ import orjson
 from domain.money import to_text
 from store.clients import name_of
 from store.commands import CommandRow
-from store.models import Customer, Order, OrderHistory, OrderLine, Product, StockMovement
+from store.models import (
+    Customer,
+    Delivery,
+    DeliveryAttempt,
+    Endpoint,
+    Order,
+    OrderHistory,
+    OrderLine,
+    Product,
+    StockMovement,
+)
 
 API = "/api/v1"
 
@@ -131,6 +141,45 @@ def customer(row: Customer) -> dict[str, Any]:
         "address": row.address,
         "is_active": row.is_active,
         "version": row.version,
+    }
+
+
+def endpoint(row: Endpoint) -> dict[str, Any]:
+    """The endpoint resource, without its secret."""
+    return {
+        "id": str(row.id),
+        "client": name_of(row.client_id),
+        "url": row.url,
+        "event_types": list(row.event_types),
+        "description": row.description,
+        "ordered": row.ordered,
+        "is_active": row.is_active,
+        "disabled_reason": row.disabled_reason,
+        "created_at": shown_time(row.created_at),
+    }
+
+
+def delivery(row: Delivery, attempts: Iterable[DeliveryAttempt]) -> dict[str, Any]:
+    """The delivery resource; attempts oldest first."""
+    return {
+        "id": str(row.id),
+        "endpoint_id": str(row.endpoint_id),
+        "webhook_id": str(row.event_id),
+        "event_type": row.event_type,
+        "status": row.status,
+        "next_attempt_at": shown_time(row.next_attempt_at),
+        "attempts": [_attempt(each) for each in attempts],
+        "created_at": shown_time(row.created_at),
+    }
+
+
+def _attempt(row: DeliveryAttempt) -> dict[str, Any]:
+    return {
+        "at": shown_time(row.at),
+        "duration_ms": row.duration_ms,
+        "status": row.status,
+        "error": row.error,
+        "body": row.body,
     }
 
 

@@ -65,7 +65,7 @@ UPDATE command SET status = new.status, result = new.result::jsonb, error = new.
 FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::int[])
      AS new (id, status, result, error, attempts)
 WHERE command.id = new.id AND command.status = 'queued'
-RETURNING finished_at
+RETURNING finished_at, EXISTS (SELECT FROM webhook_endpoint WHERE deleted_at IS NULL)
 """
 
 
@@ -151,7 +151,10 @@ def stock(effects: Sequence[Effect], now: datetime) -> list[Statement]:
 
 
 def ends(finished: Sequence[Finished], started_at: datetime) -> Statement:
-    """Write how each command ended, and return when; one that is no longer queued stops the whole transaction."""
+    """Write how each command ended; one that is no longer queued stops the whole transaction.
+
+    Returns when, and whether there is any endpoint that may want to hear of it: so asked, it costs no statement.
+    """
     rows = [
         (
             end.claimed.id,

@@ -6,6 +6,12 @@ from typing import Any, LiteralString
 
 import psycopg
 
+# Whether somebody has heard everything from the beginning.
+_ALL_IS_TOLD: LiteralString = """
+    EXISTS (SELECT FROM webhook_endpoint JOIN client ON client.id = client_id
+            WHERE role = 'manager' AND client.is_active AND event_types = '{}' AND deleted_at IS NULL
+            AND webhook_endpoint.created_at <= (SELECT min(accepted_at) FROM command))"""
+
 # Each query returns the rows that break its rule.
 _RULES: dict[str, LiteralString] = {
     "stock is the sum of its movements": """
@@ -93,6 +99,19 @@ _RULES: dict[str, LiteralString] = {
             FROM command CROSS JOIN LATERAL (SELECT (result #>> '{order,version}')::int AS version) shown
             WHERE order_id IS NOT NULL AND status = 'succeeded' AND not_before IS NULL
         ) AS effects WHERE version <> before + 1""",
+    "every end is told once, under its name": f"""
+        SELECT command.id, status, times FROM command
+        LEFT JOIN (SELECT (data #>> '{{command,id}}')::uuid AS id, type, count(*) AS times,
+                          (data #>> '{{command,finished_at}}')::timestamptz AS finished_at
+                   FROM webhook_event WHERE starts_with(type, 'command.') GROUP BY 1, 2, 4) AS told
+            USING (id, finished_at)
+        WHERE finished_at IS NOT NULL AND purged_at IS NULL AND {_ALL_IS_TOLD}
+            AND (times IS DISTINCT FROM 1 OR told.type <> 'command.' || status)""",
+    "the versions of an order are told once each, without gaps": f"""
+        SELECT orders.id, version, told FROM orders LEFT JOIN (
+            SELECT order_id AS id, array_agg(sequence ORDER BY sequence) AS told
+            FROM webhook_event WHERE starts_with(type, 'order.') GROUP BY order_id) AS events USING (id)
+        WHERE told IS DISTINCT FROM ARRAY(SELECT generate_series(1, version)) AND {_ALL_IS_TOLD}""",
     "nobody is left marked as being executed": """
         SELECT attempt.lane, seqs FROM attempt
         WHERE NOT EXISTS (SELECT FROM command WHERE status = 'queued')""",

@@ -1,4 +1,5 @@
-"""The bell: tells the workers that a lane has work. Rung after the commit, off the caller's path, allowed to fail.
+"""The bell: tells the workers that a lane has work, and the courier that webhooks wait. Rung after the commit, off the
+caller's path, allowed to fail.
 
 A thread of its own publishes, so nobody who rings ever waits for the broker. Lanes that are rung while it is busy share
 one message in its next round, which is enough: a drain goes on to every free lane that has work.
@@ -14,6 +15,7 @@ from django.conf import settings
 from kombu import Producer
 
 from store import awake
+from store.awake import Sign
 from worker.app import app
 
 REST_FACTOR = 2.0
@@ -32,6 +34,7 @@ class Bell:
         self._transport_options = transport_options
         self._rung: set[int] = set()
         self._anyway = False
+        self._courier_rung = False
         self._wake = threading.Event()
         self._starting = threading.Lock()
         self._ringer: threading.Thread | None = None
@@ -46,6 +49,11 @@ class Bell:
         """Have one more drain begin at this lane soon."""
         self._anyway = True
         self.ring([lane])
+
+    def ring_courier(self) -> None:
+        """Deliveries have been written: have a courier look for them soon, unless one is awake already."""
+        self._courier_rung = True
+        self._wake_ringer()
 
     def _wake_ringer(self) -> None:
         if not self._rings():
@@ -69,18 +77,22 @@ class Bell:
                 lane = self._rung.pop()
                 self._rung.clear()
                 if anyway or not awake.is_shown():
-                    self._publish(lane)
+                    self._publish("drain", lane)
+            if self._courier_rung:
+                self._courier_rung = False
+                if not awake.is_shown(Sign.COURIER):
+                    self._publish("deliver")
             busy = time.monotonic() - started
             time.sleep(min(max(busy * REST_FACTOR, REST_SECONDS_MIN), REST_SECONDS_MAX))
 
-    def _publish(self, lane: int) -> None:
+    def _publish(self, task: str, *arguments: int) -> None:
         try:
             if self._producer is None:
                 connection = self._celery.connection_for_write(transport_options=dict(self._transport_options))
                 self._producer = self._celery.amqp.Producer(connection, auto_declare=False)
-            self._celery.send_task("drain", [lane], producer=self._producer)
+            self._celery.send_task(task, arguments, producer=self._producer)
         except Exception as error:  # whatever a broker can do to us, the sweeper rings again
-            log.warning("bell.lost", lane=lane, cause=str(error))
+            log.warning("bell.lost", task=task, arguments=arguments, cause=str(error))
             self._drop_connection()
 
     def _drop_connection(self) -> None:

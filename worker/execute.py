@@ -13,12 +13,13 @@ from domain.decision import decide
 from domain.outcome import Applied, Outcome, Refused
 from domain.registry import Command
 from domain.world import World
-from store import attempts, cache, changes, db, loading, queue, saving
+from store import attempts, cache, changes, db, loading, outbox, queue, saving
 from store.changes import Change
 from store.commands import CommandRow
 from store.db import Statement
 from store.queue import Claimed
 from store.saving import Effect, Finished
+from worker.bell import bell
 
 DEATHS_MAX = 3
 """A command that kills its worker this often while nothing else is in hand is not tried again."""
@@ -42,6 +43,7 @@ def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None
     run = uuid7()
     claimed: list[Claimed] = []
     ended: list[CommandRow] = []
+    deliveries = 0
     try:
         with transaction.atomic(durable=True):
             lanes = queue.lock_ready_lanes(first_lane, min(lanes_max, batch_max))
@@ -50,7 +52,7 @@ def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None
             claimed = queue.claim(lanes, batch_max)
             if claimed:
                 attempts.begin(run, claimed)
-                ended = _execute(claimed)
+                ended, deliveries = _execute(claimed)
                 attempts.end(run, claimed)
     except Exception as error:
         if not _took_too_long(error):
@@ -58,15 +60,25 @@ def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None
         raise BatchFailed(claimed) from error
     cache.keep(ended)
     changes.tell(Change.ENDED, [row.id for row in ended])
+    if deliveries:
+        bell.ring_courier()
     return len(claimed)
 
 
 def fail(command: Claimed, error: BaseException | None) -> None:
     """End a command as failed that cannot be executed even alone, unless it has ended meanwhile."""
+    ended: list[CommandRow] = []
+    deliveries = 0
     with transaction.atomic(durable=True):
         queue.lock_lanes([command.lane])
         if queue.is_queued(command.id):
-            db.execute_all([saving.ends([_failed(command, "internal-error", error)], command.now)])
+            end = _failed(command, "internal-error", error)
+            [(finished_at, _has_endpoints)] = db.execute_all([saving.ends([end], command.now)])
+            ended = [end.row(command.now, finished_at)]
+            deliveries = outbox.write(ended, {})
+    changes.tell(Change.ENDED, [row.id for row in ended])
+    if deliveries:
+        bell.ring_courier()
 
 
 def _took_too_long(error: Exception) -> bool:
@@ -74,7 +86,8 @@ def _took_too_long(error: Exception) -> bool:
     return db.was_frozen(error) or isinstance(error, SoftTimeLimitExceeded)
 
 
-def _execute(claimed: list[Claimed]) -> list[CommandRow]:
+def _execute(claimed: list[Claimed]) -> tuple[list[CommandRow], int]:
+    """The commands as they have ended, and how many webhooks there are to send because of it."""
     now = claimed[0].now
     finished: list[Finished] = []
     effects: list[Effect] = []
@@ -85,8 +98,12 @@ def _execute(claimed: list[Claimed]) -> list[CommandRow]:
         decided = [effect for row in wave if (effect := _decide(row, commands[row.id], world, finished))]
         statements += saving.orders(decided, now)
         effects += decided
-    [(finished_at,), *_same] = db.execute_all([*statements, *saving.stock(effects, now), saving.ends(finished, now)])
-    return [end.row(now, finished_at) for end in finished]
+    written = db.execute_all([*statements, *saving.stock(effects, now), saving.ends(finished, now)])
+    finished_at, has_endpoints = written[0]
+    ended = [end.row(now, finished_at) for end in finished]
+    if not has_endpoints:
+        return ended, 0
+    return ended, outbox.write(ended, {effect.claimed.id: effect.applied for effect in effects})
 
 
 def _readable(row: Claimed, finished: list[Finished]) -> Command | None:

@@ -8,10 +8,13 @@ log = structlog.get_logger()
 
 
 def retain() -> None:
-    """Purge the results and delete the keys that are due, the oldest few hundred of each."""
+    """Let results, keys and events go that are due, the oldest few hundred of each."""
     purged = retention.purge()
     if purged:
         log.info("commands.purged", commands=purged)
     deleted = retention.delete()
     if deleted:
         log.info("commands.deleted", commands=deleted)
+    forgotten = retention.forget_events()
+    if forgotten:
+        log.info("events.forgotten", events=forgotten)

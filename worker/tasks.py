@@ -3,19 +3,31 @@
 from dataclasses import asdict
 from typing import Any
 
-from celery import shared_task
+from celery import shared_task, signals
 from django.conf import settings
 
 from worker import drain as draining
 from worker import retention
 from worker import sweep as sweeping
 from worker.bell import bell
+from worker.courier import courier
 
 
 @shared_task(name="drain")
 def drain(lane: int) -> dict[str, Any]:
     """Execute what waits, `lane` first; ring for another drain when there is more than one should take."""
     return asdict(draining.drain(lane, settings.BATCH_MAX, bell.ring_anyway))
+
+
+@shared_task(name="deliver", ignore_result=True, send_events=False)  # what came of it stands with each delivery
+def deliver() -> None:
+    """Wake this process's courier, which sends what is due."""
+    courier.wake()
+
+
+@signals.worker_shutdown.connect
+def _finish_sending(**_kwargs: Any) -> None:
+    courier.stop()
 
 
 @shared_task(name="sweep", ignore_result=True, send_events=False)  # twice a second, it would hide the drains in Flower
@@ -27,5 +39,5 @@ def sweep() -> None:
 
 @shared_task(name="retain", ignore_result=True, send_events=False)  # once a second, hidden as the sweep is
 def retain() -> None:
-    """Let a few hundred results go that are 30 days old, and as many keys that are 400 days old."""
+    """Let a few hundred results and events go that are 30 days old, and as many keys that are 400 days old."""
     retention.retain()

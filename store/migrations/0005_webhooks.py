@@ -168,4 +168,8 @@ class Migration(migrations.Migration):
                 name="webhook_delivery_due",
             ),
         ),
+        migrations.RunSQL(
+            "ALTER TABLE webhook_delivery SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02)",
+            "ALTER TABLE webhook_delivery RESET (fillfactor, autovacuum_vacuum_scale_factor)",
+        ),
     ]

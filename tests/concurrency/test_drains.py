@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from store import attempts, awake, inbox, loading, queue
+from store import attempts, awake, ending, inbox, loading, queue
 from tests import invariants
 from tests.concurrency.workers import at_once
 from tests.guards import guards_asleep
@@ -186,7 +186,7 @@ def test_two_sweepers_expire_and_unpark_each_command_once(manager: Till) -> None
     with guards_asleep():
         raw().execute("UPDATE command SET expires_at = now() - interval '1 second' WHERE expires_at IS NOT NULL")
         raw().execute("UPDATE command SET not_before = now() - interval '1 second' WHERE not_before IS NOT NULL")
-    assert sorted(len(ids) for ids in at_once(2, lambda: inbox.expire({"code": "expired"}))) == [0, 1]
+    assert sorted(len(ended.ids) for ended in at_once(2, lambda: ending.expire({"code": "expired"}))) == [0, 1]
     assert sorted(at_once(2, inbox.unpark)) == [0, 1]
     run_drain()
     assert manager.get(f"/commands/{answer.body['id']}").body["status"] == "expired"

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from store import attempts, inbox, loading, queue, saving
+from store import attempts, ending, inbox, loading, queue, saving
 from store.inbox import Submission
 from store.models import Client, Command, Order
 from tests import invariants
@@ -95,14 +95,14 @@ def test_an_order_created_from_two_lanes_exists_once_and_the_second_is_told_so(
 
 def cancel(command: Command) -> object:
     """As its submitter does."""
-    return inbox.cancel(command.id, command.lane)
+    return ending.cancel(command.id, command.lane).ids
 
 
 def expire(command: Command) -> object:
     """As the sweeper does, the time being over."""
     with guards_asleep():
         Command.objects.filter(id=command.id).update(expires_at=command.accepted_at)
-    return inbox.expire({"code": "expired"})
+    return ending.expire({"code": "expired"}).ids
 
 
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "control: no lane lock"])
@@ -124,7 +124,7 @@ def test_a_command_in_hand_is_ended_by_its_worker_alone(
     monkeypatch.setattr(attempts, "begin", begin_while_somebody_meddles)
     if not guarded:
         monkeypatch.setattr(queue, "lock_lanes", lambda _lanes: None)
-        monkeypatch.setattr(inbox, "_LOCK_FREE", inbox._LOCK_FREE.replace("FOR NO KEY UPDATE SKIP LOCKED", ""))
+        monkeypatch.setattr(ending, "_LOCK_FREE", ending._LOCK_FREE.replace("FOR NO KEY UPDATE SKIP LOCKED", ""))
     with ThreadPoolExecutor(1) as threads:
         went = one_batch()
         (ended_it,) = meddling[0].result(timeout=60)

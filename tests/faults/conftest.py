@@ -17,6 +17,17 @@ def system() -> Iterator[System]:
         yield system
 
 
+@pytest.fixture(scope="module")
+def listener(system: System) -> None:
+    """A manager's endpoint for all there is, at rest: every event is written, none is sent, and the checker looks."""
+    system.manage("create_client", "listener", "--role", "manager")
+    with system.connect() as connection:
+        connection.execute(
+            """INSERT INTO webhook_endpoint (id, client_id, url, event_types, description, ordered, is_active, secret)
+               SELECT gen_random_uuid(), id, 'https://example.com/', '{}', '', false, false, '' FROM client"""
+        )
+
+
 @pytest.fixture
 def traffic(system: System) -> Traffic:
     """Tills that sell two products of which there is enough."""

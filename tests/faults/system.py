@@ -41,6 +41,7 @@ class System:
             "BROKER_URL": servers.broker_url,
             "SECRET_KEY": servers.secret_key,
             "FAULTS": str(self.faults),
+            "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.1/32",
         }
         self.manage("migrate")
         self._thread = threading.Thread(target=self._supervise, daemon=True)
@@ -86,7 +87,8 @@ class System:
     def _supervise(self) -> None:
         table = commands(self.port, free_port(), self.data_dir)
         del table["flower"]
-        table["worker"] = [part.replace("worker.app", "tests.faults.planted") for part in table["worker"]]
+        for name in ("worker", "courier"):
+            table[name] = [part.replace("worker.app", "tests.faults.planted") for part in table[name]]
         supervisor = Supervisor(table, self._env, self.data_dir / "logs", self.said.append)
         while not self._stopping.wait(0.05):
             supervisor.watch()

@@ -4,11 +4,14 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
+import pytest
 from celery import Celery
 
 from config import embedded
 from tests.faults.system import System
 from tests.faults.traffic import Traffic, check
+
+pytestmark = pytest.mark.usefixtures("listener")
 
 
 def test_tills_do_not_notice_that_redis_is_away(system: System, traffic: Traffic) -> None:

@@ -9,6 +9,8 @@ from tests.faults.system import System
 from tests.faults.traffic import Traffic, check
 from tests.polling import until
 
+pytestmark = pytest.mark.usefixtures("listener")
+
 
 @pytest.mark.parametrize("fault", ["die-before-commit", "die-during-commit", "die-after-commit", "lose-commit-answer"])
 def test_a_worker_child_that_suffers_at_the_commit_leaves_one_effect(

@@ -17,7 +17,7 @@ from django.db import transaction
 from domain import result
 from domain.decision import decide
 from domain.outcome import Applied, Refused
-from store.models import Client, Customer, Product
+from store.models import Client, Customer, Endpoint, Product
 from tests import invariants
 from tests.concurrency.workers import at_once
 from tests.laws.asks import Ask, Asker
@@ -40,6 +40,7 @@ class Play:
         self.core = Core()
         self.asked: list[Asked] = []
         self._clients = _clients()
+        Endpoint.objects.create(client_id=self._clients["manager"], url="https://example.com/", secret=b"")
         for customer_id in CUSTOMERS:
             self.core.set_customer(customer_id, active=True)
             Customer.objects.create(id=customer_id, name="somebody")

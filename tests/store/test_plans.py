@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from store import backlog, commands, db, inbox, queue, retention
+from store import backlog, commands, db, ending, inbox, queue, retention
 from tests.conftest import empty
 from tests.guards import guards_asleep
 from tests.store.plans import Plan, watched
@@ -118,9 +118,9 @@ STATEMENTS: dict[str, Callable[[], object]] = {
     "lock lanes": lambda: queue.lock_lanes([7, 9]),
     "is it queued": lambda: queue.is_queued(COMMAND),
     "unpark": inbox.unpark,
-    "lanes with expired": lambda: db.scalars(inbox._EXPIRED_LANES),
-    "expire": lambda: db.execute(inbox._EXPIRE, ["{}", list(range(64))]),
-    "cancel": lambda: db.execute(inbox._CANCEL, [COMMAND]),
+    "lanes with expired": lambda: db.scalars(ending._EXPIRED_LANES),
+    "expire": lambda: db.execute(ending._EXPIRE, ["{}", list(range(64))]),
+    "cancel": lambda: db.execute(ending._CANCEL, [COMMAND]),
     "retry": lambda: inbox.retry(COMMAND, ["poisoned"]),
     "backlog": lambda: backlog._count(100_000),
     "backlog's age": backlog.state,

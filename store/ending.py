@@ -1,0 +1,55 @@
+"""Queued commands that end unexecuted: cancelled by who may, or expired; each end told with it (store/outbox.py).
+
+The lane that holds such a command is locked first: in the hands of a worker, the worker ends it.
+"""
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from store import db, outbox, queue
+from store.commands import COLUMNS, CommandRow, command_rows
+
+_EXPIRED_LANES = "SELECT DISTINCT lane FROM command WHERE status = 'queued' AND expires_at <= clock_timestamp()"
+_LOCK_FREE = "SELECT id FROM lane WHERE id = ANY (%b::smallint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
+_EXPIRE = f"""
+UPDATE command SET status = 'expired', error = %s::jsonb, finished_at = clock_timestamp()
+WHERE status = 'queued' AND expires_at <= clock_timestamp() AND lane = ANY (%b::smallint[])
+RETURNING {COLUMNS}
+"""  # noqa: S608 - the column list is a constant
+_CANCEL = f"""
+UPDATE command SET status = 'cancelled', finished_at = clock_timestamp()
+WHERE id = %s AND status = 'queued'
+RETURNING {COLUMNS}
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Commands that ended without being executed, and how many webhooks there are to send because of it."""
+
+    ids: list[uuid.UUID]
+    deliveries: int
+
+
+def cancel(command_id: uuid.UUID, lane: int) -> Ended:
+    """Cancel the command if it is still queued. Waits for the lane's current batch."""
+    with transaction.atomic(durable=True):
+        queue.lock_lanes([lane])
+        return _ended(command_rows(_CANCEL, [command_id]))
+
+
+def expire(error: dict[str, Any]) -> Ended:
+    """End queued commands past their `expires_at`. In lanes that a worker holds, it ends them itself."""
+    with transaction.atomic(durable=True):
+        lanes = db.scalars(_EXPIRED_LANES)
+        free = db.scalars(_LOCK_FREE, [lanes]) if lanes else []
+        return _ended(command_rows(_EXPIRE, [json.dumps(error), free]) if free else [])
+
+
+def _ended(rows: list[CommandRow]) -> Ended:
+    deliveries = outbox.write(sorted(rows, key=lambda row: row.id), {}) if rows else 0
+    return Ended([row.id for row in rows], deliveries)
