@@ -125,10 +125,11 @@ JOIN webhook_endpoint endpoint ON endpoint.id = leased.endpoint_id
 ORDER BY event.id
 """
 # Only if it has not been called since it was looked at: whoever calls it changes the time.
+# What has a next attempt is pending; to say so would only tempt the planner to read all that is.
 _SET_ASIDE = """
 UPDATE webhook_delivery d SET next_attempt_at = greatest(aside.waits_until, now() + make_interval(secs => %s))
 FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[]) AS aside (id, due_at, waits_until)
-WHERE d.id = aside.id AND d.status = 'pending' AND d.next_attempt_at = aside.due_at
+WHERE d.id = aside.id AND d.next_attempt_at = aside.due_at
 """
 _LOCK_ENDPOINTS = "SELECT FROM webhook_endpoint WHERE id = ANY (%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 # A delivery may be gone, with its event; a try may have been recorded before, by a courier that never heard of it.
