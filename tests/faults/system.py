@@ -74,9 +74,15 @@ class System:
         return psycopg.connect(self.database_url, autocommit=True)
 
     def processes(self, mark: str) -> list[psutil.Process]:
-        """The processes whose command line holds `mark`, parents first."""
-        mine = psutil.Process().children(recursive=True)
-        return [each for each in mine if each.is_running() and mark in " ".join(command_line(each))]
+        """This system's processes whose command line holds `mark`, parents first; another system may run beside it."""
+        all_there_are = psutil.Process().children(recursive=True)
+        return [each for each in all_there_are if mark in " ".join(command_line(each)) and self._owns(each)]
+
+    def _owns(self, process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.environ().get("DATA_DIR") == str(self.data_dir)
+        except psutil.Error:
+            return False
 
     def suffer(self, fault: str) -> None:
         """Have the next worker that comes by suffer a planted fault, and wait until it has."""
