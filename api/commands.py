@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from api import answers
 from api.authentication import caller_of, demand
-from api.pages import Filters, filters_of, page
+from api.pages import Filters, asked, filters_of, page
 from api.parsing import BATCH_BYTES_MAX
 from api.prefer import wait_seconds
 from api.problems import Problem, invalid
@@ -51,7 +51,7 @@ class CommandFilters(Filters):
             "order_id": self.order_id,
             "idempotency_key": self.idempotency_key,
         }
-        return {name: value for name, value in conditions.items() if value is not None}
+        return asked(conditions)
 
     def within(self, client_id: int | None) -> dict[str, object]:
         """The client, where PostgreSQL might rather walk through everybody's commands than through its few."""

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from api.authentication import caller_of, demand
 from api.editing import edited, merged
-from api.pages import Filters, filters_of, page
+from api.pages import Filters, asked, filters_of, page
 from api.preconditions import etag, unless_known
 from api.problems import not_found_problem
 from api.tax_ids import TaxId
@@ -61,7 +61,7 @@ class CustomerFilters(Filters):
             "tax_id": self.tax_id,
             "is_active": None if self.is_active == "any" else self.is_active == "true",
         }
-        return {name: value for name, value in conditions.items() if value is not None}
+        return asked(conditions)
 
 
 class CustomersView(APIView):

@@ -67,10 +67,12 @@ class Hub:
         self.stopped = True
         self._wake(list(self._waiting))
 
+    def has_ended(self, command_id: uuid.UUID) -> bool:
+        """Whether the command ended a moment ago; since then it may have been queued again."""
+        return command_id in self._ended
+
     async def until_ended(self, command_id: uuid.UUID, seconds: float) -> None:
-        """Return when the command may have ended, or after so many seconds."""
-        if command_id in self._ended:
-            return
+        """Return when the command may have ended from now on, or after so many seconds."""
         rung = asyncio.Event()
         self._waiting[command_id].add(rung)
         try:

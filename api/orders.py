@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.authentication import caller_of
-from api.pages import Filters, filters_of, page
+from api.pages import Filters, asked, filters_of, page
 from api.preconditions import matches
 from api.problems import not_found_problem
 from domain.actions import available
@@ -42,7 +42,7 @@ class OrderFilters(Filters):
             "created_at__lt": self.created_before,
             "archived": self._is_archived(),
         }
-        return {name: value for name, value in conditions.items() if value is not None}
+        return asked(conditions)
 
     def within(self) -> dict[str, object]:
         """The conditions that lead the best index."""

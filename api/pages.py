@@ -75,6 +75,11 @@ def filters_of[F](record: type[F], request: Request) -> F:
         raise invalid_parameters(broken.breaches) from None
 
 
+def asked(conditions: Mapping[str, object]) -> dict[str, object]:
+    """The conditions of a list that the request has named, as the ORM's filter takes them."""
+    return {name: value for name, value in conditions.items() if value is not None}
+
+
 def page(
     request: Request,
     filters: Filters,

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from api.authentication import caller_of, demand
 from api.editing import edited, merged
-from api.pages import Filters, filters_of, page
+from api.pages import Filters, asked, filters_of, page
 from api.preconditions import etag, unless_known
 from api.problems import Problem, not_found_problem
 from domain import money
@@ -65,7 +65,7 @@ class ProductFilters(Filters):
             "sku": self.sku,
             "is_active": None if self.is_active == "any" else self.is_active == "true",
         }
-        return {name: value for name, value in conditions.items() if value is not None}
+        return asked(conditions)
 
 
 class ProductsView(APIView):

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from api.authentication import caller_of, demand
 from api.editing import merged
-from api.pages import Filters, filters_of, page
+from api.pages import Filters, asked, filters_of, page
 from api.problems import not_found_problem
 from domain.events import CATALOGUE
 from domain.fields import Boolean, Breach, Choice, Identifier, Invalid, Text, Timestamp, optional, parse, required
@@ -77,7 +77,7 @@ class DeliveryFilters(Filters):
     def conditions(self) -> dict[str, object]:
         """As the ORM's filter takes them."""
         conditions = {"endpoint_id": self.endpoint_id, "status": self.status, "event_type": self.event_type}
-        return {name: value for name, value in conditions.items() if value is not None}
+        return asked(conditions)
 
     def within(self) -> dict[str, object]:
         """The conditions that lead the best index."""

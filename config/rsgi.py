@@ -147,8 +147,11 @@ class Application:
         """The answer once the command has ended or the time is up."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + wait.seconds
+        ended = self._hub.has_ended(wait.command_id)  # believed once: asking again and again would not change it
         while answer.wait is not None and clock() < deadline and not self._hub.stopped:
-            await self._hub.until_ended(wait.command_id, deadline - clock())
+            if not ended:
+                await self._hub.until_ended(wait.command_id, deadline - clock())
+            ended = False
             answer = await self._threads.run(functools.partial(_again, wait, answer))
         return answer
 

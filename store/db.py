@@ -73,6 +73,11 @@ def identity() -> str:
     return str(scalars(_IDENTITY)[0])
 
 
+def columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    """Rows as the arrays, one a column, that `unnest` makes rows of again."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A statement and how many rows it must touch; None when that is not known."""

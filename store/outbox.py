@@ -99,8 +99,8 @@ def ping(endpoint: Endpoint) -> uuid.UUID:
     """Write a ping of this endpoint, active or not, whatever it wants: the id of the delivery."""
     event = _Happened(Event(type=PING, data={"endpoint": rendering.endpoint(endpoint)}), client_id=endpoint.client_id)
     delivery_id = uuid7()
-    db.execute(_INSERT_EVENTS, _columns([event.columns()]))
-    db.execute(_INSERT_DELIVERIES, _columns([(delivery_id, event.id, endpoint.id, PING, None, None)]))
+    db.execute(_INSERT_EVENTS, db.columns([event.columns()]))
+    db.execute(_INSERT_DELIVERIES, db.columns([(delivery_id, event.id, endpoint.id, PING, None, None)]))
     return delivery_id
 
 
@@ -112,7 +112,7 @@ def deliver_again(receiver: Receiver, past: Sequence[EventRow]) -> int:
     if not receiver.is_active:
         return 0
     rows = [_delivery(receiver, each.id, each.type, each.order_id, each.sequence) for each in past]
-    return db.execute(_DELIVER_AGAIN, _columns(rows)) if rows else 0
+    return db.execute(_DELIVER_AGAIN, db.columns(rows)) if rows else 0
 
 
 def receivers() -> list[Receiver]:
@@ -162,9 +162,9 @@ def _write(happened: Sequence[_Happened], found: Sequence[Receiver]) -> int:
                 if receiver.is_active
             ]
     if rows:
-        db.execute(_INSERT_EVENTS, _columns(rows))
+        db.execute(_INSERT_EVENTS, db.columns(rows))
     if deliveries:
-        db.execute(_INSERT_DELIVERIES, _columns(deliveries))
+        db.execute(_INSERT_DELIVERIES, db.columns(deliveries))
     return len(deliveries)
 
 
@@ -173,7 +173,3 @@ def _delivery(
 ) -> tuple[object, ...]:
     queued = (order_id, sequence) if receiver.ordered else (None, None)
     return (uuid7(), event_id, receiver.id, event_type, *queued)
-
-
-def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]

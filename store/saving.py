@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from domain.orders import Order
 from domain.outcome import Applied
+from store import db
 from store.commands import CommandRow
 from store.db import Statement
 from store.queue import Claimed
@@ -145,8 +146,8 @@ def stock(effects: Sequence[Effect], now: datetime) -> list[Statement]:
     ]
     rows = [(product.id, product.on_hand, product.reserved) for product in products.values()]
     return [
-        Statement(_UPDATE_PRODUCTS, _columns(rows), touches=len(rows)),
-        Statement(_INSERT_MOVEMENTS, [now, *_columns(movements)], touches=len(movements)),
+        Statement(_UPDATE_PRODUCTS, db.columns(rows), touches=len(rows)),
+        Statement(_INSERT_MOVEMENTS, [now, *db.columns(movements)], touches=len(movements)),
     ]
 
 
@@ -165,7 +166,7 @@ def ends(finished: Sequence[Finished], started_at: datetime) -> Statement:
         )
         for end in finished
     ]
-    return Statement(_FINISH_COMMANDS, [started_at, *_columns(rows)], touches=len(rows))
+    return Statement(_FINISH_COMMANDS, [started_at, *db.columns(rows)], touches=len(rows))
 
 
 type _Changed = Sequence[tuple[Effect, Order]]
@@ -189,14 +190,14 @@ def _orders(changed: _Changed, now: datetime) -> Iterator[Statement]:
         if effect.before is None
     ]
     if created:
-        yield Statement(_INSERT_ORDERS, [now, *_columns(created)], touches=len(created))
+        yield Statement(_INSERT_ORDERS, [now, *db.columns(created)], touches=len(created))
     updated = [
         (order.id, order.status, order.version, order.total, order.archived)
         for effect, order in changed
         if effect.before is not None
     ]
     if updated:
-        yield Statement(_UPDATE_ORDERS, [now, *_columns(updated)], touches=len(updated))
+        yield Statement(_UPDATE_ORDERS, [now, *db.columns(updated)], touches=len(updated))
 
 
 def _lines(changed: _Changed) -> Iterator[Statement]:
@@ -214,9 +215,9 @@ def _lines(changed: _Changed) -> Iterator[Statement]:
             if position >= len(before) or before[position] != line
         ]
     if shortened:
-        yield Statement(_DELETE_LINES, _columns(shortened))
+        yield Statement(_DELETE_LINES, db.columns(shortened))
     if put:
-        yield Statement(_PUT_LINES, _columns(put), touches=len(put))
+        yield Statement(_PUT_LINES, db.columns(put), touches=len(put))
 
 
 def _history(changed: _Changed, now: datetime) -> Iterator[Statement]:
@@ -226,7 +227,7 @@ def _history(changed: _Changed, now: datetime) -> Iterator[Statement]:
         if (change := effect.applied.status_change) is not None
     ]
     if rows:
-        yield Statement(_INSERT_HISTORY, [now, *_columns(rows)], touches=len(rows))
+        yield Statement(_INSERT_HISTORY, [now, *db.columns(rows)], touches=len(rows))
 
 
 def _payments(changed: _Changed, now: datetime) -> Iterator[Statement]:
@@ -245,11 +246,7 @@ def _payments(changed: _Changed, now: datetime) -> Iterator[Statement]:
         if (payment := effect.applied.payment) is not None
     ]
     if taken:
-        yield Statement(_INSERT_PAYMENTS, [now, *_columns(taken)], touches=len(taken))
+        yield Statement(_INSERT_PAYMENTS, [now, *db.columns(taken)], touches=len(taken))
     returned = [order.id for effect, order in changed if effect.applied.returns_payment]
     if returned:
         yield Statement(_RETURN_PAYMENTS, [returned], touches=len(returned))
-
-
-def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]

@@ -58,10 +58,7 @@ def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None
         if not _took_too_long(error):
             attempts.forgive(run)
         raise BatchFailed(claimed) from error
-    cache.keep(ended)
-    changes.tell(Change.ENDED, [row.id for row in ended])
-    if deliveries:
-        bell.ring_courier()
+    _tell(ended, deliveries)
     return len(claimed)
 
 
@@ -76,6 +73,12 @@ def fail(command: Claimed, error: BaseException | None) -> None:
             [(finished_at, _has_endpoints)] = db.execute_all([saving.ends([end], command.now)])
             ended = [end.row(command.now, finished_at)]
             deliveries = outbox.write(ended, {})
+    _tell(ended, deliveries)
+
+
+def _tell(ended: list[CommandRow], deliveries: int) -> None:
+    """After the commit: tell whoever waits for these commands or their webhooks."""
+    cache.keep(ended)
     changes.tell(Change.ENDED, [row.id for row in ended])
     if deliveries:
         bell.ring_courier()
