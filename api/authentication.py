@@ -1,36 +1,42 @@
-"""Who is calling, by API key, and which roles may call a view."""
+"""Who is calling, by API key or token, and which roles may call a view."""
+
+from collections.abc import Callable
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from api import tokens
 from api.problems import Problem
 from store import clients
 from store.clients import Caller
 
+_SCHEMES: dict[str, Callable[[str], Caller | None]] = {"api-key": clients.authenticate, "bearer": tokens.holder}
 
-class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Api-Key <prefix>.<secret>`."""
+
+class CallerAuthentication(BaseAuthentication):
+    """`Authorization: Api-Key <prefix>.<secret>`, or `Bearer <token>` for people."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None] | None:
         """The caller; None without a header, AuthenticationFailed with a wrong one."""
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header:
             return None
-        scheme, _space, key = header.partition(" ")
-        caller = clients.authenticate(key.strip()) if scheme.lower() == "api-key" else None
+        scheme, _space, credentials = header.partition(" ")
+        find = _SCHEMES.get(scheme.lower())
+        caller = find(credentials.strip()) if find else None
         if caller is None:
             raise AuthenticationFailed
         return caller, None
 
     def authenticate_header(self, request: Request) -> str:
         """The `WWW-Authenticate` of a 401."""
-        return 'Api-Key realm="orderly"'
+        return 'Api-Key realm="orderly", Bearer realm="orderly"'
 
 
 class Authenticated(BasePermission):
-    """Anybody with a valid key."""
+    """Anybody with a valid key or token."""
 
     def has_permission(self, request: Request, view: object) -> bool:
         """Whether a caller was found."""

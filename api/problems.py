@@ -155,7 +155,7 @@ def _problem(exception: Exception) -> Problem:
     if isinstance(exception, Invalid):
         return invalid(exception.breaches)
     if isinstance(exception, _UNAUTHENTICATED):
-        detail = "Send a valid Authorization header: Api-Key <prefix>.<secret>."
+        detail = "Send a valid Authorization header: Api-Key <prefix>.<secret>, or Bearer <token>."
         return Problem(
             401, "unauthenticated", detail, headers={"WWW-Authenticate": getattr(exception, "auth_header", "Api-Key")}
         )

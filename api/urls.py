@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from api import health, problems, resources
 from api.commands import BatchView, CancelView, CommandsView, CommandView, RetryView
 from api.customers import CustomersView, CustomerView
+from api.logins import TokenView
 from api.orders import AvailableActionsView, HistoryView, list_orders, read_order
 from api.products import MovementsView, ProductsView, ProductView
 from api.stream import StreamView
@@ -58,6 +59,7 @@ _V1 = [
     path("webhooks/deliveries/<id:delivery_id>", DeliveryView.as_view()),
     path("webhooks/deliveries/<id:delivery_id>/retry", RetryDeliveryView.as_view()),
     path("webhooks/event-types", EventTypesView.as_view()),
+    path("auth/token", TokenView.as_view()),
 ]
 
 urlpatterns = [

@@ -6,11 +6,14 @@ import re
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.contrib.auth import authenticate as authenticate_user
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from domain.registry import ROLES
+from domain.registry import AUDITOR, MANAGER, ROLES
 from store import db
 from store.models import ApiKey, Client
 
@@ -54,24 +57,46 @@ SELECT api_key.secret_hash, client.id, client.name, client.role
 FROM api_key JOIN client ON client.id = api_key.client_id
 WHERE api_key.prefix = %s AND api_key.revoked_at IS NULL AND client.is_active
 """
+_FIND_PERSON = """
+SELECT client.id, client.name, client.role
+FROM client JOIN auth_user ON auth_user.id = client.user_id
+WHERE client.id = %s AND client.is_active AND auth_user.is_active
+"""
 _remembered: dict[str, tuple[float, _Key | None]] = {}
+_remembered_people: dict[int, tuple[float, Caller | None]] = {}
 _names: dict[int, str] = {}
 
 
 def create_client(name: str, role: str) -> str:
     """Create a client with one key: `prefix.secret`, to be shown once. Raises ClientNameTaken, ValueError."""
+    prefix, secret = uuid.uuid4().hex[:8], secrets.token_urlsafe(32)
+    with transaction.atomic():
+        client = _create(name, role)
+        ApiKey.objects.create(prefix=prefix, secret_hash=_hash(secret), client=client)
+    return f"{prefix}.{secret}"
+
+
+def create_person(name: str, role: str, password: str) -> None:
+    """Create a client who is a person and logs in with a password; managers and auditors also into the admin.
+
+    Raises ClientNameTaken, ValueError.
+    """
+    with transaction.atomic():
+        client = _create(name, role)
+        client.user = User.objects.create_user(name, password=password, is_staff=role in {MANAGER, AUDITOR})
+        client.save(update_fields=["user"])
+
+
+def _create(name: str, role: str) -> Client:
     if not _NAME.fullmatch(name):
         raise ValueError(f"the name {name!r} must have 1 to 64 characters of A-Z, a-z, 0-9, dot, dash, underscore")
     if role not in ROLES:
         raise ValueError(f"the role {role!r} must be one of {', '.join(ROLES)}")
-    prefix, secret = uuid.uuid4().hex[:8], secrets.token_urlsafe(32)
     try:
         with transaction.atomic():
-            client = Client.objects.create(name=name, role=role)
-            ApiKey.objects.create(prefix=prefix, secret_hash=_hash(secret), client=client)
+            return Client.objects.create(name=name, role=role)
     except IntegrityError:
         raise ClientNameTaken(f"there is a client {name!r} already") from None
-    return f"{prefix}.{secret}"
 
 
 def authenticate(key: str) -> Caller | None:
@@ -85,6 +110,18 @@ def authenticate(key: str) -> Caller | None:
     return Caller(found.id, found.name, found.role)
 
 
+def authenticate_person(name: str, password: str) -> Caller | None:
+    """The active person whose name and password these are, if any; a wrong name takes as long as a wrong password."""
+    user = authenticate_user(username=name, password=password)
+    client = Client.objects.filter(user_id=user.pk, is_active=True).first() if user is not None else None
+    return Caller(client.id, client.name, client.role) if client is not None else None
+
+
+def person(client_id: int) -> Caller | None:
+    """The active person with this id, and the role they have now."""
+    return _remembering(_remembered_people, client_id, _find_person)
+
+
 def name_of(client_id: int) -> str:
     """The client's name, which never changes."""
     if client_id not in _names:
@@ -95,31 +132,43 @@ def name_of(client_id: int) -> str:
 def forget() -> None:
     """Forget what has been looked up: the tables were exchanged underneath."""
     _remembered.clear()
+    _remembered_people.clear()
     _names.clear()
 
 
 def _remember(prefix: str) -> _Key | None:
-    now = time.monotonic()
-    found_at, key = _remembered.get(prefix, (float("-inf"), None))
-    if now < found_at + _REMEMBERED_SECONDS:
-        return key
-    try:
-        key = _find(prefix)
-    except db.TRANSIENT:
-        if key is None or now > found_at + _REMEMBERED_AT_NEED_SECONDS:
-            raise
-        return key
-    if len(_remembered) >= _REMEMBERED_MAX:
-        _remembered.clear()
-    _remembered[prefix] = (now, key)
+    key = _remembering(_remembered, prefix, _find)
     if key is not None:
         _names[key.id] = key.name
     return key
 
 
+def _remembering[K, V](memory: dict[K, tuple[float, V | None]], key: K, find: Callable[[K], V | None]) -> V | None:
+    """What has just been found, or what `find` finds now; at need what was found a while ago."""
+    now = time.monotonic()
+    found_at, found = memory.get(key, (float("-inf"), None))
+    if now < found_at + _REMEMBERED_SECONDS:
+        return found
+    try:
+        found = find(key)
+    except db.TRANSIENT:
+        if found is None or now > found_at + _REMEMBERED_AT_NEED_SECONDS:
+            raise
+        return found
+    if len(memory) >= _REMEMBERED_MAX:
+        memory.clear()
+    memory[key] = (now, found)
+    return found
+
+
 @db.reconnecting
 def _find(prefix: str) -> _Key | None:
     return next(iter(db.rows(_Key, _FIND, [prefix])), None)
+
+
+@db.reconnecting
+def _find_person(client_id: int) -> Caller | None:
+    return next(iter(db.rows(Caller, _FIND_PERSON, [client_id])), None)
 
 
 def _hash(secret: str) -> bytes:

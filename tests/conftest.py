@@ -17,7 +17,7 @@ from tests.till import Till
 _TABLES = (
     *("command", "attempt", "payment", "order_history", "order_line", "stock_movement", "orders", "product"),
     *("webhook_attempt", "webhook_delivery", "webhook_event", "webhook_endpoint"),
-    *("customer", "api_key", "client"),
+    *("customer", "audit_entry", "api_key", "client", "auth_user"),
 )
 
 

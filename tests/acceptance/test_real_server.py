@@ -133,3 +133,12 @@ def test_one_connection_carries_one_request_after_another(port: int, pos: Till) 
         (400, "invalid-request"),
         (202, None),
     ]
+
+
+@pytest.mark.parametrize(("path", "passes"), [("/admin/login/", True), ("/api/v1/orders", False)])
+def test_pages_pass_the_middleware_of_pages_and_the_api_does_not(port: int, path: str, passes: bool) -> None:
+    exchange = HTTPConnection("127.0.0.1", port, timeout=20)
+    exchange.request("GET", path)
+    response = exchange.getresponse()
+    exchange.close()
+    assert (response.status, response.getheader("X-Frame-Options")) == ((200, "DENY") if passes else (401, None))

@@ -47,7 +47,7 @@ WRONG: dict[str, Callable[[str], str | None]] = {
 def test_a_missing_malformed_or_wrong_key_is_not_authenticated(pos: Till, wrong: Callable[[str], str | None]) -> None:
     answer = pos.get("/commands", Authorization=wrong(pos.key))
     answer.problem(401, "unauthenticated")
-    assert answer.headers["www-authenticate"] == 'Api-Key realm="orderly"'
+    assert answer.headers["www-authenticate"] == 'Api-Key realm="orderly", Bearer realm="orderly"'
     assert pos.key.encode() not in answer.raw
 
 
