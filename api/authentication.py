@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from api import tokens
 from api.problems import Problem
+from domain.access import may, roles_of
 from store import clients
 from store.clients import Caller
 
@@ -50,7 +51,8 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-def demand(caller: Caller, *roles: str) -> None:
-    """Raise 403 unless the caller has one of these roles."""
-    if caller.role not in roles:
-        raise Problem(403, "forbidden", f"The role {caller.role} may not do this; it takes {' or '.join(roles)}.")
+def demand(caller: Caller, right: str) -> None:
+    """Raise 403 unless the caller's role has this right (domain/access.py)."""
+    if not may(caller.role, right):
+        takes = " or ".join(sorted(roles_of(right)))
+        raise Problem(403, "forbidden", f"The role {caller.role} may not do this; it takes {takes}.")

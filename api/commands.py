@@ -21,7 +21,6 @@ from api.reading import Shown, sees_all, visible
 from api.submission import Request, submit
 from domain import registry
 from domain.fields import Breach, Choice, Identifier, Text, escape, optional
-from domain.registry import MANAGER
 from domain.result import RETRYABLE
 from store import changes, commands, ending, inbox, rendering
 from store.changes import Change
@@ -112,7 +111,7 @@ class CancelView(APIView):
         caller = caller_of(request)
         row = visible(caller, command_id)
         if row.client_id != caller.id:
-            demand(caller, MANAGER)
+            demand(caller, "commands.cancel_all")
         cancelled = row.status == "queued" and _cancel(row)
         after = commands.by_id(row.id)
         assert after is not None, "commands are never deleted"
@@ -128,7 +127,7 @@ class RetryView(APIView):
         """Queue a command again that failed through no fault of its own."""
         caller = caller_of(request)
         row = visible(caller, command_id)
-        demand(caller, MANAGER)
+        demand(caller, "commands.retry")
         lane = inbox.retry(row.id, sorted(RETRYABLE))
         if lane is None:
             detail = f"Only commands that failed with {' or '.join(sorted(RETRYABLE))} can be retried."

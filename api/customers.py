@@ -17,7 +17,6 @@ from api.preconditions import etag, unless_known
 from api.problems import not_found_problem
 from api.tax_ids import TaxId
 from domain.fields import Boolean, Breach, Choice, Invalid, Text, optional, parse, required
-from domain.registry import INTEGRATION, MANAGER
 from store import rendering
 from store.models import Customer
 
@@ -75,7 +74,7 @@ class CustomersView(APIView):
 
     def post(self, request: Request) -> Response:
         """Create a customer."""
-        demand(caller_of(request), MANAGER, INTEGRATION)
+        demand(caller_of(request), "customers.write")
         customer = Customer.objects.create(**asdict(parse(NewCustomer, request.data)))
         headers = {"Location": f"{rendering.API}/customers/{customer.id}", "ETag": etag(customer.version)}
         return Response(rendering.customer(customer), status=201, headers=headers)
@@ -93,14 +92,14 @@ class CustomerView(APIView):
 
     def patch(self, request: Request, customer_id: uuid.UUID) -> Response:
         """Change what is sent; `is_active: true` brings a deleted one back."""
-        demand(caller_of(request), MANAGER, INTEGRATION)
+        demand(caller_of(request), "customers.write")
         sent = request.data
         customer = edited(request, Customer, customer_id, lambda row: _edit(row, sent))
         return Response(rendering.customer(customer), headers={"ETag": etag(customer.version)})
 
     def delete(self, request: Request, customer_id: uuid.UUID) -> Response:
         """Deactivate it, for orders refer to it; again and again, with the same answer."""
-        demand(caller_of(request), MANAGER, INTEGRATION)
+        demand(caller_of(request), "customers.write")
         edited(request, Customer, customer_id, lambda _row: {"is_active": False})
         return Response(status=204)
 

@@ -18,7 +18,6 @@ from api.problems import Problem, not_found_problem
 from domain import money
 from domain.fields import Amount, Boolean, Breach, Choice, Currency, Integer, Invalid, Text, optional, parse, required
 from domain.items import SKU
-from domain.registry import MANAGER
 from store import rendering
 from store.models import Product, StockMovement
 
@@ -79,7 +78,7 @@ class ProductsView(APIView):
 
     def post(self, request: Request) -> Response:
         """Create a product."""
-        demand(caller_of(request), MANAGER)
+        demand(caller_of(request), "products.write")
         new = _described(request.data)
         try:
             product = Product.objects.create(**new.columns())
@@ -102,7 +101,7 @@ class ProductView(APIView):
 
     def patch(self, request: Request, product_id: uuid.UUID) -> Response:
         """Change what is sent."""
-        demand(caller_of(request), MANAGER)
+        demand(caller_of(request), "products.write")
         sent = request.data
         product = edited(request, Product, product_id, lambda row: _edit(row, sent))
         return Response(rendering.product(product), headers={"ETag": _etag(product)})

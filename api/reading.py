@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 
 from api.problems import Problem, not_found_problem
-from domain.registry import AUDITOR, MANAGER
+from domain.access import may
 from store import cache, commands, rendering
 from store.clients import Caller
 from store.commands import CommandRow
@@ -48,4 +48,4 @@ def sees(caller: Caller, client_id: int) -> bool:
 
 def sees_all(caller: Caller) -> bool:
     """Whether the caller may see everybody's commands."""
-    return caller.role in {MANAGER, AUDITOR}
+    return may(caller.role, "commands.see_all")

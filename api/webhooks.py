@@ -15,9 +15,9 @@ from api.authentication import caller_of, demand
 from api.editing import merged
 from api.pages import Filters, asked, filters_of, page
 from api.problems import not_found_problem
+from domain.access import may
 from domain.events import CATALOGUE
 from domain.fields import Boolean, Breach, Choice, Identifier, Invalid, Text, Timestamp, optional, parse, required
-from domain.registry import AUDITOR, INTEGRATION, MANAGER
 from store import addresses, rendering, webhooks
 from store.clients import Caller
 from store.models import DELIVERY_STATUSES, Delivery, DeliveryAttempt, Endpoint
@@ -216,18 +216,20 @@ class EventTypesView(APIView):
 
 
 def _reader(request: Request) -> Caller:
-    demand(caller_of(request), INTEGRATION, MANAGER, AUDITOR)
+    demand(caller_of(request), "webhooks.read")
     return caller_of(request)
 
 
 def _writer(request: Request) -> Caller:
-    demand(caller_of(request), INTEGRATION, MANAGER)
+    demand(caller_of(request), "webhooks.write")
     return caller_of(request)
 
 
 def _endpoints(caller: Caller) -> QuerySet[Endpoint]:
     """Those that the caller may see, the deleted ones too: an integration its own, others all."""
-    return Endpoint.objects.filter(client_id=caller.id) if caller.role == INTEGRATION else Endpoint.objects.all()
+    return (
+        Endpoint.objects.all() if may(caller.role, "webhooks.see_all") else Endpoint.objects.filter(client_id=caller.id)
+    )
 
 
 def _endpoint(caller: Caller, endpoint_id: uuid.UUID) -> Endpoint:
@@ -239,7 +241,7 @@ def _endpoint(caller: Caller, endpoint_id: uuid.UUID) -> Endpoint:
 
 def _deliveries(caller: Caller) -> QuerySet[Delivery]:
     rows = Delivery.objects.prefetch_related(Prefetch("tries", DeliveryAttempt.objects.order_by("at")))
-    return rows.filter(endpoint__in=_endpoints(caller)) if caller.role == INTEGRATION else rows
+    return rows if may(caller.role, "webhooks.see_all") else rows.filter(endpoint__in=_endpoints(caller))
 
 
 def _delivery(caller: Caller, delivery_id: uuid.UUID) -> Delivery:
