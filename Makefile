@@ -16,8 +16,8 @@ up: $(INSTALLED) ## Start everything on this machine and show how to pay an orde
 demo: $(INSTALLED) ## Send a few dozen orders through the running system, or a temporary one
 	@exec $(PYTHON) -m config.demo
 
-test: check ## Run every check and every test
-	@exec $(PYTHON) -m pytest
+test: check ## Run every check and every test, on two processes unless the servers are yours
+	@exec $(PYTHON) -m pytest $(if $(and $(DATABASE_URL),$(REDIS_URL),$(BROKER_URL)),,-n 2 --dist loadfile)
 
 check: $(INSTALLED) ## Lint, types, import rules, missing migrations
 	$(PYTHON) -m ruff check .

@@ -1,7 +1,7 @@
 """Starts the embedded servers of one test run before Django reads its settings, and ends them with the run.
 
 A plugin for `-p tests.servers`. Servers of your own are used instead when DATABASE_URL, REDIS_URL and BROKER_URL are
-all set.
+all set. With `-n 2` (pytest-xdist) each of the two test processes has servers of its own.
 """
 
 import os
@@ -18,7 +18,12 @@ from config import embedded
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    if not all(os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL", "BROKER_URL")):
+    given = all(os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL", "BROKER_URL"))
+    if _only_distributes(early_config):
+        if given:
+            raise pytest.UsageError("-n: several test processes cannot share DATABASE_URL, REDIS_URL and BROKER_URL")
+        os.environ["PYTEST_PLUGINS"] = __name__  # what `-p` names comes too late there for this hook
+    elif not given:
         folder = Path(tempfile.mkdtemp(prefix="orderly-tests-"))
         # A clean-up runs at every end: after the last test, after Ctrl-C, and when the command line was wrong.
         early_config.add_cleanup(lambda: embedded.remove(folder))
@@ -34,3 +39,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
             "DATA_DIR": str(folder),
         }
     return (yield)
+
+
+def _only_distributes(config: pytest.Config) -> bool:
+    """Whether this process has the tests run by others."""
+    return "PYTEST_XDIST_WORKER" not in os.environ and bool(getattr(config.known_args_namespace, "numprocesses", None))
