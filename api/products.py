@@ -15,8 +15,21 @@ from api.editing import edited, merged
 from api.pages import Filters, asked, filters_of, page
 from api.preconditions import etag, unless_known
 from api.problems import Problem, not_found_problem
-from domain import money
-from domain.fields import Amount, Boolean, Breach, Choice, Currency, Integer, Invalid, Text, optional, parse, required
+from domain import money, tax
+from domain.fields import (
+    Amount,
+    Boolean,
+    Breach,
+    Choice,
+    Currency,
+    Integer,
+    Invalid,
+    Percent,
+    Text,
+    optional,
+    parse,
+    required,
+)
 from domain.items import SKU
 from store import rendering
 from store.models import Product, StockMovement
@@ -34,6 +47,7 @@ class NewProduct:
     description: str = optional(Text(maximum=2_000), "")
     price: str = required(Amount())
     currency: str = optional(Currency(), money.DEFAULT_CURRENCY)
+    tax_rate: str = optional(Percent(), "0")
     low_stock_at: int | None = optional(Integer(minimum=0, maximum=2**53 - 1))
     is_active: bool = optional(Boolean(), default=True)
 
@@ -48,7 +62,10 @@ class NewProduct:
 
     def columns(self) -> dict[str, Any]:
         """As the table has them."""
-        return asdict(self) | {"price": money.to_minor(self.price, self.currency)}
+        return asdict(self) | {
+            "price": money.to_minor(self.price, self.currency),
+            "tax_rate": tax.to_rate(self.tax_rate),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ SELECT ids[1] AS product_1, ids[2] AS product_2, ids[3] AS product_3,
        qtys[1] AS qty_1, qtys[2] AS qty_2, qtys[3] AS qty_3
 FROM (SELECT array_agg(product_id ORDER BY position) AS ids, array_agg(qty ORDER BY position) AS qtys
       FROM order_line WHERE order_id = :order_id) AS lines \gset
-SELECT id, sku, name, price, currency, on_hand, reserved, is_active
+SELECT id, sku, name, price, currency, on_hand, reserved, is_active, low_stock_at, tax_rate
 FROM product WHERE id IN (:product_1, :product_2, :product_3) ORDER BY id FOR NO KEY UPDATE;
 UPDATE orders SET status = 'paid', version = :order_next_version, updated_at = :now
 WHERE id = :order_id AND version = :order_version;

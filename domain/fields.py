@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
-from domain import money
+from domain import money, tax
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -199,6 +199,18 @@ class Amount:
         if not isinstance(value, str) or not money.is_decimal(value):
             detail = 'must be a decimal string such as "29.97", without sign or exponent, at most 4 decimals'
             raise Invalid(Breach(pointer, "not-money", detail))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A percentage from 0 to 100 as a decimal string."""
+
+    def parse(self, value: object, pointer: str) -> str:
+        """The decimal string itself."""
+        if not isinstance(value, str) or tax.to_rate(value) is None:
+            detail = 'must be a percentage from "0" to "100" as a string such as "23.00", at most 2 decimals'
+            raise Invalid(Breach(pointer, "not-a-percentage", detail))
         return value
 
 

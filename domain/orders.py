@@ -5,19 +5,23 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain import stock, workflow
+from domain import stock, tax, workflow
 from domain.stock import Product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Some pieces of one product at the price it had when it was added; `unit_price` in minor units."""
+    """Some pieces of one product at the price and the tax rate it had when it was added.
+
+    `unit_price` in minor units, tax included; `tax_rate` in basis points.
+    """
 
     product_id: uuid.UUID
     sku: str
     name: str
     qty: int
     unit_price: int
+    tax_rate: int = 0
 
     def __post_init__(self) -> None:
         assert self.qty > 0, f"line of {self.sku}: qty {self.qty}"
@@ -26,6 +30,11 @@ class Line:
     def total(self) -> int:
         """Minor units."""
         return self.qty * self.unit_price
+
+    @property
+    def tax(self) -> int:
+        """What of the total is tax, in minor units."""
+        return tax.included(self.total, self.tax_rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +56,11 @@ class Order:
     def __post_init__(self) -> None:
         assert self.version >= 1, f"order {self.id}: version {self.version}"
         assert self.total == sum(line.total for line in self.lines), f"order {self.id}: total is not its lines' sum"
+
+    @property
+    def tax_total(self) -> int:
+        """What of the total is tax: the sum of the lines' rounded taxes, in minor units."""
+        return sum(line.tax for line in self.lines)
 
     def takes_items(self) -> bool:
         """Whether lines may still change: only in a counter draft."""
@@ -82,17 +96,25 @@ class Order:
 
 
 def with_added(lines: tuple[Line, ...], additions: list[tuple[Product, int]]) -> tuple[Line, ...]:
-    """The lines after adding pieces: the same product at the same price is one line, at another price a second."""
-    merged = {(line.product_id, line.unit_price): line for line in lines}
+    """The lines after adding pieces: the same product at the same price is one line, at another price a second, and at
+    another tax rate too."""
+    merged = {(line.product_id, line.unit_price, line.tax_rate): line for line in lines}
     for product, qty in additions:
-        key = (product.id, product.price)
+        key = (product.id, product.price, product.tax_rate)
         present = merged.get(key)
-        merged[key] = (
-            dataclasses.replace(present, qty=present.qty + qty)
-            if present
-            else Line(product_id=product.id, sku=product.sku, name=product.name, qty=qty, unit_price=product.price)
-        )
+        merged[key] = dataclasses.replace(present, qty=present.qty + qty) if present else _line(product, qty)
     return tuple(merged.values())
+
+
+def _line(product: Product, qty: int) -> Line:
+    return Line(
+        product_id=product.id,
+        sku=product.sku,
+        name=product.name,
+        qty=qty,
+        unit_price=product.price,
+        tax_rate=product.tax_rate,
+    )
 
 
 def with_removed(lines: tuple[Line, ...], product_id: uuid.UUID, qty: int | None) -> tuple[Line, ...]:

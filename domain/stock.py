@@ -18,7 +18,8 @@ _TAKES_FROM_AVAILABLE = frozenset({StockEffect.DEBIT, StockEffect.RESERVE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A thing for sale; `price` in minor units of `currency`, quantities in pieces.
+    """A thing for sale; `price` in minor units of `currency`, tax included; `tax_rate` in basis points; quantities in
+    pieces.
 
     With `available` at `low_stock_at` or under, its stock is low.
     """
@@ -32,6 +33,7 @@ class Product:
     reserved: int
     is_active: bool
     low_stock_at: int | None = None
+    tax_rate: int = 0
 
     def __post_init__(self) -> None:
         assert 0 <= self.reserved <= self.on_hand, f"product {self.id}: {self.reserved} of {self.on_hand} reserved"
@@ -110,6 +112,7 @@ def shift(
         reserved=product.reserved + reserved_delta,
         is_active=product.is_active,
         low_stock_at=product.low_stock_at,
+        tax_rate=product.tax_rate,
     )
     movement = Movement(
         product_id=product.id,

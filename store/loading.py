@@ -18,11 +18,11 @@ FROM orders WHERE id = ANY (%b::uuid[]) ORDER BY id
 """
 _LOCK_ORDERS = _READ_ORDERS + "FOR NO KEY UPDATE"
 _READ_LINES = """
-SELECT order_id, product_id, sku, name, qty, unit_price
+SELECT order_id, product_id, sku, name, qty, unit_price, tax_rate
 FROM order_line WHERE order_id = ANY (%b::uuid[]) ORDER BY order_id, position
 """
 _READ_PRODUCTS = """
-SELECT id, sku, name, price, currency, on_hand, reserved, is_active, low_stock_at
+SELECT id, sku, name, price, currency, on_hand, reserved, is_active, low_stock_at, tax_rate
 FROM product WHERE id = ANY (%b::uuid[]) OR sku = ANY (%b::text[]) ORDER BY id
 """
 _LOCK_PRODUCTS = _READ_PRODUCTS + "FOR NO KEY UPDATE"

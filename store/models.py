@@ -12,6 +12,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 
 from domain.registry import ROLES
+from domain.tax import RATE_MAX
 from domain.workflow import STATUSES, WORKFLOWS
 
 OPEN_STATUSES = ("queued", "running", "uncertain")
@@ -23,6 +24,10 @@ _LISTED_BY_STATUS = Q(purged_at__isnull=True) & ~Q(status="succeeded")
 
 def _one_of(column: str, words: tuple[str, ...]) -> Q:
     return Q(**{f"{column}__in": words})
+
+
+def _a_tax_rate() -> Q:
+    return Q(tax_rate__gte=0, tax_rate__lte=RATE_MAX)
 
 
 class Client(models.Model):
@@ -223,6 +228,7 @@ class Product(models.Model):
     on_hand = models.BigIntegerField(db_default=0)
     reserved = models.BigIntegerField(db_default=0)
     low_stock_at = models.BigIntegerField(null=True)
+    tax_rate = models.IntegerField(db_default=0)
     is_active = models.BooleanField(db_default=True)
     version = models.BigIntegerField(db_default=1)
     created_at = models.DateTimeField(db_default=Now())
@@ -231,6 +237,7 @@ class Product(models.Model):
         db_table = "product"
         constraints = [
             models.CheckConstraint(name="product_price", condition=Q(price__gte=0)),
+            models.CheckConstraint(name="product_tax_rate", condition=_a_tax_rate()),
             models.CheckConstraint(name="product_stock", condition=Q(reserved__gte=0) & Q(on_hand__gte=F("reserved"))),
         ]
 
@@ -286,12 +293,14 @@ class OrderLine(models.Model):
     name = models.CharField(max_length=200)
     qty = models.BigIntegerField()
     unit_price = models.BigIntegerField()
+    tax_rate = models.IntegerField(db_default=0)
 
     class Meta:
         db_table = "order_line"
         constraints = [
             models.CheckConstraint(name="order_line_qty", condition=Q(qty__gt=0)),
             models.CheckConstraint(name="order_line_price", condition=Q(unit_price__gte=0)),
+            models.CheckConstraint(name="order_line_tax_rate", condition=_a_tax_rate()),
         ]
 
     def __str__(self) -> str:

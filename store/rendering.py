@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from domain import tax
 from domain.money import to_text
 from store.clients import name_of
 from store.commands import CommandRow
@@ -68,6 +69,7 @@ def command(row: CommandRow) -> dict[str, Any]:
 
 def order(row: Order, lines: Iterable[OrderLine]) -> dict[str, Any]:
     """The order resource; lines oldest first."""
+    lines = list(lines)
     return {
         "id": str(row.id),
         "workflow": row.workflow,
@@ -75,6 +77,7 @@ def order(row: Order, lines: Iterable[OrderLine]) -> dict[str, Any]:
         "version": row.version,
         "currency": row.currency,
         "total": to_text(int(row.total), row.currency),
+        "tax_total": to_text(sum(_tax(line) for line in lines), row.currency),
         "customer_id": row.customer_id and str(row.customer_id),
         "note": row.note,
         "items": [_line(line, row.currency) for line in lines],
@@ -106,6 +109,7 @@ def product(row: Product) -> dict[str, Any]:
         "description": row.description,
         "price": to_text(row.price, row.currency),
         "currency": row.currency,
+        "tax_rate": tax.to_text(row.tax_rate),
         "on_hand": row.on_hand,
         "reserved": row.reserved,
         "available": row.on_hand - row.reserved,
@@ -191,4 +195,10 @@ def _line(line: OrderLine, currency: str) -> dict[str, Any]:
         "qty": line.qty,
         "unit_price": to_text(line.unit_price, currency),
         "line_total": to_text(line.qty * line.unit_price, currency),
+        "tax_rate": tax.to_text(line.tax_rate),
+        "tax": to_text(_tax(line), currency),
     }
+
+
+def _tax(line: OrderLine) -> int:
+    return tax.included(line.qty * line.unit_price, line.tax_rate)

@@ -32,11 +32,11 @@ DELETE FROM order_line USING unnest(%b::uuid[], %b::int[]) AS kept (order_id, li
 WHERE order_line.order_id = kept.order_id AND order_line.position >= kept.lines
 """
 _PUT_LINES = """
-INSERT INTO order_line (order_id, position, product_id, sku, name, qty, unit_price)
-SELECT * FROM unnest(%b::uuid[], %b::int[], %b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::bigint[])
+INSERT INTO order_line (order_id, position, product_id, sku, name, qty, unit_price, tax_rate)
+SELECT * FROM unnest(%b::uuid[], %b::int[], %b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::int[])
 ON CONFLICT (order_id, position) DO UPDATE SET
     product_id = excluded.product_id, sku = excluded.sku, name = excluded.name,
-    qty = excluded.qty, unit_price = excluded.unit_price
+    qty = excluded.qty, unit_price = excluded.unit_price, tax_rate = excluded.tax_rate
 """
 _INSERT_HISTORY = """
 INSERT INTO order_history (changed_at, order_id, version, from_status, to_status, changed_by, command_id, note)
@@ -210,7 +210,7 @@ def _lines(changed: _Changed) -> Iterator[Statement]:
         if len(order.lines) < len(before):
             shortened.append((order.id, len(order.lines)))
         put += [
-            (order.id, position, line.product_id, line.sku, line.name, line.qty, line.unit_price)
+            (order.id, position, line.product_id, line.sku, line.name, line.qty, line.unit_price, line.tax_rate)
             for position, line in enumerate(order.lines)
             if position >= len(before) or before[position] != line
         ]

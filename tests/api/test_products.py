@@ -23,6 +23,7 @@ def test_creates_a_product_without_stock(manager: Till) -> None:
         "description": "",
         "price": "9.99",
         "currency": "EUR",
+        "tax_rate": "0",
         "on_hand": 0,
         "reserved": 0,
         "available": 0,
@@ -79,6 +80,10 @@ def test_shows_the_price_with_the_digits_of_its_currency(manager: Till, price: s
         ({"price": "9.9", "currency": "JPY"}, [("/price", "not-money")]),
         ({"currency": "eur"}, [("/currency", "not-a-currency")]),
         ({"currency": "ZZZ"}, [("/currency", "not-a-currency")]),
+        *(
+            ({"tax_rate": rate}, [("/tax_rate", "not-a-percentage")])
+            for rate in (23, 0.5, "", "-1", "1e1", "23.000", "101", "٢٣", "23%", True)
+        ),
         ({"low_stock_at": -1}, [("/low_stock_at", "out-of-range")]),
         ({"low_stock_at": 1.0}, [("/low_stock_at", "not-an-integer")]),
         ({"is_active": "yes"}, [("/is_active", "not-a-boolean")]),
@@ -161,6 +166,7 @@ EDITS: dict[str, Any] = {
     "description": "Ä\n🙂",
     "price": "12.50",
     "currency": "USD",
+    "tax_rate": "23.00",
     "low_stock_at": 5,
     "is_active": False,
 }
@@ -183,10 +189,11 @@ def test_changes_everything_at_once(manager: Till) -> None:
 
 def test_null_resets_what_is_optional(manager: Till) -> None:
     tea = manager.product("TEA", **{name: value for name, value in EDITS.items() if name not in {"name", "price"}})
-    answer = patch(manager, tea, dict.fromkeys(("description", "currency", "low_stock_at", "is_active")))
+    answer = patch(manager, tea, dict.fromkeys(("description", "currency", "tax_rate", "low_stock_at", "is_active")))
     assert answer.body == tea | {
         "description": "",
         "currency": "EUR",
+        "tax_rate": "0",
         "low_stock_at": None,
         "is_active": True,
         "version": 2,
@@ -214,6 +221,7 @@ def test_an_edit_that_changes_nothing_keeps_the_version(manager: Till, body: obj
         ({"price": "9.999"}, [("/price", "not-money")]),
         ({"price": "10000000000"}, [("/price", "out-of-range")]),
         ({"price": 9}, [("/price", "not-money")]),
+        ({"tax_rate": "100.01"}, [("/tax_rate", "not-a-percentage")]),
         ({"low_stock_at": 2**63}, [("/low_stock_at", "out-of-range")]),
         ({"is_active": "no"}, [("/is_active", "not-a-boolean")]),
         ({"on_hand": 3}, [("/on_hand", "read-only")]),

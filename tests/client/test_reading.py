@@ -23,6 +23,7 @@ TEA = {
     "description": "",
     "price": "3.95",
     "currency": "EUR",
+    "tax_rate": "23.00",
     "on_hand": 5,
     "reserved": 2,
     "available": 3,

@@ -165,7 +165,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One line of an order, at the price that its product had when the line was added."""
+    """One line of an order, at the price and the tax rate (percent) that its product had when the line was added."""
 
     product_id: UUID
     sku: str
@@ -173,6 +173,8 @@ class Item:
     qty: int
     unit_price: Decimal
     line_total: Decimal
+    tax_rate: Decimal
+    tax: Decimal
 
     @classmethod
     def of(cls, shown: Shown) -> Self:
@@ -183,6 +185,8 @@ class Item:
             qty=shown["qty"],
             unit_price=_money(shown["unit_price"]),
             line_total=_money(shown["line_total"]),
+            tax_rate=_money(shown["tax_rate"]),
+            tax=_money(shown["tax"]),
         )
 
 
@@ -196,6 +200,7 @@ class Order:
     version: int
     currency: str
     total: Decimal
+    tax_total: Decimal
     customer_id: UUID | None
     note: str | None
     items: tuple[Item, ...]
@@ -212,6 +217,7 @@ class Order:
             version=shown["version"],
             currency=shown["currency"],
             total=_money(shown["total"]),
+            tax_total=_money(shown["tax_total"]),
             customer_id=UUID(shown["customer_id"]) if shown.get("customer_id") else None,
             note=shown.get("note"),
             items=tuple(map(Item.of, shown["items"])),
@@ -231,6 +237,7 @@ class Product:
     description: str
     price: Decimal
     currency: str
+    tax_rate: Decimal
     on_hand: int
     reserved: int
     available: int
@@ -247,6 +254,7 @@ class Product:
             description=shown["description"],
             price=_money(shown["price"]),
             currency=shown["currency"],
+            tax_rate=_money(shown["tax_rate"]),
             on_hand=shown["on_hand"],
             reserved=shown["reserved"],
             available=shown["available"],
