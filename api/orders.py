@@ -18,7 +18,7 @@ from domain.actions import available
 from domain.fields import Choice, Identifier, Timestamp, optional
 from domain.workflow import OVER, STATUSES, WORKFLOWS
 from store import loading, rendering
-from store.models import Order, OrderHistory, OrderLine
+from store.models import Order, OrderHistory, OrderLine, Payment, Refund
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +101,20 @@ class HistoryView(APIView):
         if not rows.exists():
             raise not_found_problem()  # every order has been created
         return page(request, filters, rows, ("version",), rendering.status_change)
+
+
+class PaymentsView(APIView):
+    """`GET /orders/{id}/payments`."""
+
+    def get(self, request: Request, order_id: uuid.UUID) -> Response:
+        """What was taken for it, oldest first, and what of it was given back."""
+        filters = filters_of(Filters, request)
+        if not Order.objects.filter(id=order_id).exists():
+            raise not_found_problem()
+        rows = Payment.objects.filter(order_id=order_id).prefetch_related(
+            Prefetch("refunds", Refund.objects.order_by("id"))
+        )
+        return page(request, filters, rows, ("id",), rendering.payment)
 
 
 def _with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:

@@ -11,7 +11,7 @@ from api import health, problems, resources
 from api.commands import BatchView, CancelView, CommandsView, CommandView, RetryView
 from api.customers import CustomersView, CustomerView
 from api.logins import TokenView
-from api.orders import AvailableActionsView, HistoryView, list_orders, read_order
+from api.orders import AvailableActionsView, HistoryView, PaymentsView, list_orders, read_order
 from api.products import MovementsView, ProductsView, ProductView
 from api.stream import StreamView
 from api.webhooks import (
@@ -46,6 +46,7 @@ _V1 = [
     *(path(route, view) for route, view in resources.views(reads=_READS).items()),
     path("orders/<id:order_id>/available-actions", AvailableActionsView.as_view()),
     path("orders/<id:order_id>/history", HistoryView.as_view()),
+    path("orders/<id:order_id>/payments", PaymentsView.as_view()),
     path("products", ProductsView.as_view()),
     path("products/<id:product_id>", ProductView.as_view()),
     path("products/<id:product_id>/movements", MovementsView.as_view()),

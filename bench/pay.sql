@@ -10,7 +10,7 @@ FROM command c JOIN client ON client.id = c.client_id
 WHERE c.lane = :lane AND c.status = 'queued' AND NOT c.parked
 ORDER BY c.seq LIMIT 1 \gset
 SELECT id, workflow, status, version, version + 1 AS next_version, currency, total, customer_id, note, archived,
-       created_at
+       created_at, paid_total, refunded_total, refunded_tax
 FROM orders WHERE id = :order_id FOR NO KEY UPDATE \gset order_
 -- pgbench keeps one row of an answer: the three lines come as arrays.
 SELECT ids[1] AS product_1, ids[2] AS product_2, ids[3] AS product_3,
@@ -19,7 +19,7 @@ FROM (SELECT array_agg(product_id ORDER BY position) AS ids, array_agg(qty ORDER
       FROM order_line WHERE order_id = :order_id) AS lines \gset
 SELECT id, sku, name, price, currency, on_hand, reserved, is_active, low_stock_at, tax_rate
 FROM product WHERE id IN (:product_1, :product_2, :product_3) ORDER BY id FOR NO KEY UPDATE;
-UPDATE orders SET status = 'paid', version = :order_next_version, updated_at = :now
+UPDATE orders SET status = 'paid', version = :order_next_version, paid_total = total, updated_at = :now
 WHERE id = :order_id AND version = :order_version;
 INSERT INTO order_history (changed_at, order_id, version, from_status, to_status, changed_by, command_id)
 VALUES (:now, :order_id, :order_next_version, 'draft', 'paid', :client, :command_id);

@@ -2,7 +2,7 @@
 
 from domain import stock, workflow
 from domain.orders import Order
-from domain.outcome import Applied, Outcome, StatusChange, insufficient_stock, invalid_transition
+from domain.outcome import Applied, Outcome, Refund, StatusChange, insufficient_stock, invalid_transition
 from domain.stock import Moved
 from domain.world import World
 
@@ -17,9 +17,11 @@ def cancel(order: Order, world: World, reason: str | None) -> Outcome:
         return insufficient_stock(moved)
     return Applied(
         event="order.cancelled",
-        order=order.moved(move.target),
+        order=order.cancelled(),
         products=moved.products,
         movements=moved.movements,
         status_change=StatusChange(source=order.status, target=move.target, note=reason),
-        returns_payment=order.status == "paid",
+        refund=Refund(amount=order.remainder, tax=order.tax_remainder, restock=True, reason=reason)
+        if order.remainder
+        else None,
     )

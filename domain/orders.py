@@ -22,9 +22,11 @@ class Line:
     qty: int
     unit_price: int
     tax_rate: int = 0
+    refunded_qty: int = 0
 
     def __post_init__(self) -> None:
         assert self.qty > 0, f"line of {self.sku}: qty {self.qty}"
+        assert 0 <= self.refunded_qty <= self.qty, f"line of {self.sku}: {self.refunded_qty} of {self.qty} refunded"
 
     @property
     def total(self) -> int:
@@ -36,10 +38,19 @@ class Line:
         """What of the total is tax, in minor units."""
         return tax.included(self.total, self.tax_rate)
 
+    @property
+    def qty_left(self) -> int:
+        """Pieces that have not been refunded."""
+        return self.qty - self.refunded_qty
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order and its lines, oldest first; `total` in minor units of `currency` is always the sum of the lines."""
+    """An order and its lines, oldest first; `total` in minor units of `currency` is always the sum of the lines.
+
+    `paid_total` is what was taken for it, all of the total or nothing yet; `refunded_total` of that has gone back, and
+    `refunded_tax` of that is tax.
+    """
 
     id: uuid.UUID
     workflow: str
@@ -52,19 +63,38 @@ class Order:
     note: str | None
     archived: bool
     created_at: datetime
+    paid_total: int = 0
+    refunded_total: int = 0
+    refunded_tax: int = 0
 
     def __post_init__(self) -> None:
         assert self.version >= 1, f"order {self.id}: version {self.version}"
         assert self.total == sum(line.total for line in self.lines), f"order {self.id}: total is not its lines' sum"
+        assert self.paid_total in {0, self.total}, f"order {self.id}: {self.paid_total} paid of {self.total}"
+        assert 0 <= self.refunded_tax <= self.refunded_total <= self.paid_total, f"order {self.id}: refunds too much"
 
     @property
     def tax_total(self) -> int:
         """What of the total is tax: the sum of the lines' rounded taxes, in minor units."""
         return sum(line.tax for line in self.lines)
 
+    @property
+    def remainder(self) -> int:
+        """What was paid and has not gone back."""
+        return self.paid_total - self.refunded_total
+
+    @property
+    def tax_remainder(self) -> int:
+        """What of the remainder is tax."""
+        return self.tax_total - self.refunded_tax if self.paid_total else 0
+
     def takes_items(self) -> bool:
         """Whether lines may still change: only in a counter draft."""
         return self.status == "draft" and not self.archived
+
+    def takes_refunds(self) -> bool:
+        """Whether money or pieces may still go back while it stays paid."""
+        return self.status == "paid" and (self.remainder > 0 or any(line.qty_left for line in self.lines))
 
     def is_over(self) -> bool:
         """Whether it may be archived."""
@@ -75,13 +105,35 @@ class Order:
         return bool(workflow.allowed(self.workflow, self.status, verb))
 
     def quantities(self) -> dict[uuid.UUID, int]:
-        """Pieces of each product, summed over the lines."""
-        return stock.summed((line.product_id, line.qty) for line in self.lines)
+        """Pieces of each product that have not been refunded, summed over the lines."""
+        return stock.summed((line.product_id, line.qty_left) for line in self.lines if line.qty_left)
 
     def moved(self, target: str) -> "Order":
         """The order one version on, in another status; the caller has checked the move."""
         assert target in workflow.allowed(self.workflow, self.status), f"order {self.id}: {self.status} to {target}"
         return dataclasses.replace(self, status=target, version=self.version + 1)
+
+    def paid(self) -> "Order":
+        """The order one version on, paid in full; the caller has checked the move."""
+        assert self.status == "draft", f"order {self.id}: paid while {self.status}"
+        return dataclasses.replace(self, status="paid", version=self.version + 1, paid_total=self.total)
+
+    def refunded(self, amount: int, tax_amount: int, lines: "tuple[Line, ...]") -> "Order":
+        """The order one version on, so much of its money and the pieces of these lines returned."""
+        assert self.status == "paid", f"order {self.id}: refunded while {self.status}"
+        return dataclasses.replace(
+            self,
+            version=self.version + 1,
+            lines=lines,
+            refunded_total=self.refunded_total + amount,
+            refunded_tax=self.refunded_tax + tax_amount,
+        )
+
+    def cancelled(self) -> "Order":
+        """The order one version on, cancelled, and whatever money is left returned; the caller has checked the move."""
+        return dataclasses.replace(
+            self.moved("cancelled"), refunded_total=self.paid_total, refunded_tax=self.refunded_tax + self.tax_remainder
+        )
 
     def with_lines(self, lines: tuple[Line, ...]) -> "Order":
         """The order one version on, with other lines."""

@@ -25,6 +25,16 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money given back, in minor units, and what of it is tax."""
+
+    amount: int
+    tax: int
+    restock: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChange:
     """One line of an order's history; `source` is None at creation."""
 
@@ -43,7 +53,7 @@ class Applied:
     movements: tuple[Movement, ...] = ()
     status_change: StatusChange | None = None
     payment: Payment | None = None
-    returns_payment: bool = False
+    refund: Refund | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,11 @@ def invalid_transition(order: Order, wanted: str) -> Refused:
     moves = ", ".join(allowed) or "nothing"
     detail = f"This command does not make an order {wanted} that is {order.status}; the workflow allows: {moves}."
     return Refused("invalid-transition", detail, {"allowed": allowed})
+
+
+def refund_exceeds_payment(detail: str) -> Refused:
+    """More is asked back than there is left."""
+    return Refused("refund-exceeds-payment", detail)
 
 
 def insufficient_stock(shortages: Sequence[Shortage]) -> Refused:

@@ -28,6 +28,7 @@ TITLES: dict[str, str] = {
     "currency-mismatch": "The currencies differ",
     "amount-mismatch": "The amount does not fit",
     "tendered-too-low": "Too little cash was tendered",
+    "refund-exceeds-payment": "More than is left to refund",
     "insufficient-stock": "There is not enough stock",
     "poisoned": "The command kept killing its worker",
     "internal-error": "The command failed unexpectedly",

@@ -13,12 +13,13 @@ from domain.world import ProductKey, World
 from store import db
 
 _READ_ORDERS = """
-SELECT id, workflow, status, version, currency, total, customer_id, note, archived, created_at
+SELECT id, workflow, status, version, currency, total, customer_id, note, archived, created_at,
+       paid_total, refunded_total, refunded_tax
 FROM orders WHERE id = ANY (%b::uuid[]) ORDER BY id
 """
 _LOCK_ORDERS = _READ_ORDERS + "FOR NO KEY UPDATE"
 _READ_LINES = """
-SELECT order_id, product_id, sku, name, qty, unit_price, tax_rate
+SELECT order_id, product_id, sku, name, qty, unit_price, tax_rate, refunded_qty
 FROM order_line WHERE order_id = ANY (%b::uuid[]) ORDER BY order_id, position
 """
 _READ_PRODUCTS = """
@@ -26,6 +27,7 @@ SELECT id, sku, name, price, currency, on_hand, reserved, is_active, low_stock_a
 FROM product WHERE id = ANY (%b::uuid[]) OR sku = ANY (%b::text[]) ORDER BY id
 """
 _LOCK_PRODUCTS = _READ_PRODUCTS + "FOR NO KEY UPDATE"
+_SUMS = ("total", "paid_total", "refunded_total", "refunded_tax")
 _READ_CUSTOMERS = "SELECT id, is_active FROM customer WHERE id = ANY (%b::uuid[])"
 
 
@@ -56,7 +58,11 @@ def _orders(sql: str, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Order]:
     if found:
         for order_id, line in db.rows(_line_of_order, _READ_LINES, [[row["id"] for row in found]]):
             lines[order_id].append(line)
-    return {row["id"]: Order(**row | {"total": int(row["total"]), "lines": tuple(lines[row["id"]])}) for row in found}
+    return {row["id"]: _order(row, lines[row["id"]]) for row in found}
+
+
+def _order(row: dict[str, Any], lines: Sequence[Line]) -> Order:
+    return Order(**row | {name: int(row[name]) for name in _SUMS}, lines=tuple(lines))
 
 
 def _line_of_order(order_id: uuid.UUID, **columns: Any) -> tuple[uuid.UUID, Line]:

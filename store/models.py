@@ -254,6 +254,9 @@ class Order(models.Model):
     version = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     total = models.DecimalField(max_digits=30, decimal_places=0)
+    paid_total = models.DecimalField(max_digits=30, decimal_places=0, db_default=0)
+    refunded_total = models.DecimalField(max_digits=30, decimal_places=0, db_default=0)
+    refunded_tax = models.DecimalField(max_digits=30, decimal_places=0, db_default=0)
     customer = models.ForeignKey(Customer, models.PROTECT, null=True, related_name="orders", db_index=False)
     note = models.CharField(max_length=2_000, null=True)
     archived = models.BooleanField(db_default=False)
@@ -267,6 +270,13 @@ class Order(models.Model):
             models.CheckConstraint(name="orders_status", condition=_one_of("status", STATUSES)),
             models.CheckConstraint(name="orders_version", condition=Q(version__gte=1)),
             models.CheckConstraint(name="orders_total", condition=Q(total__gte=0)),
+            models.CheckConstraint(
+                name="orders_refunds",
+                condition=Q(refunded_tax__gte=0)
+                & Q(refunded_tax__lte=F("refunded_total"))
+                & Q(refunded_total__lte=F("paid_total"))
+                & Q(paid_total__lte=F("total")),
+            ),
         ]
         indexes = [
             models.Index(name="orders_newest", fields=["created_at", "id"]),
@@ -294,11 +304,15 @@ class OrderLine(models.Model):
     qty = models.BigIntegerField()
     unit_price = models.BigIntegerField()
     tax_rate = models.IntegerField(db_default=0)
+    refunded_qty = models.BigIntegerField(db_default=0)
 
     class Meta:
         db_table = "order_line"
         constraints = [
             models.CheckConstraint(name="order_line_qty", condition=Q(qty__gt=0)),
+            models.CheckConstraint(
+                name="order_line_refunded", condition=Q(refunded_qty__gte=0) & Q(refunded_qty__lte=F("qty"))
+            ),
             models.CheckConstraint(name="order_line_price", condition=Q(unit_price__gte=0)),
             models.CheckConstraint(name="order_line_tax_rate", condition=_a_tax_rate()),
         ]
@@ -351,6 +365,32 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.amount}"
+
+
+class Refund(models.Model):
+    """Money of a payment given back, and what of it is tax; append-only."""
+
+    id = models.UUIDField(primary_key=True, default=uuids.uuid7)
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
+    order_id = models.UUIDField()
+    command_id = models.UUIDField(unique=True)
+    amount = models.DecimalField(max_digits=30, decimal_places=0)
+    tax = models.DecimalField(max_digits=30, decimal_places=0)
+    currency = models.CharField(max_length=3)
+    restock = models.BooleanField()
+    reason = models.CharField(max_length=2_000, null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "refund"
+        constraints = [
+            models.CheckConstraint(
+                name="refund_amount", condition=Q(amount__gt=0) & Q(tax__gte=0) & Q(tax__lte=F("amount"))
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
 
 
 class StockMovement(models.Model):

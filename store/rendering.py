@@ -18,7 +18,9 @@ from store.models import (
     Order,
     OrderHistory,
     OrderLine,
+    Payment,
     Product,
+    Refund,
     StockMovement,
 )
 
@@ -78,6 +80,8 @@ def order(row: Order, lines: Iterable[OrderLine]) -> dict[str, Any]:
         "currency": row.currency,
         "total": to_text(int(row.total), row.currency),
         "tax_total": to_text(sum(_tax(line) for line in lines), row.currency),
+        "paid_total": to_text(int(row.paid_total), row.currency),
+        "refunded_total": to_text(int(row.refunded_total), row.currency),
         "customer_id": row.customer_id and str(row.customer_id),
         "note": row.note,
         "items": [_line(line, row.currency) for line in lines],
@@ -97,6 +101,22 @@ def status_change(row: OrderHistory) -> dict[str, Any]:
         "command_id": str(row.command_id),
         "note": row.note,
         "changed_at": shown_time(row.changed_at),
+    }
+
+
+def payment(row: Payment) -> dict[str, Any]:
+    """The payment resource with its refunds, oldest first."""
+    return {
+        "id": str(row.id),
+        "method": row.method,
+        "provider": None,
+        "reference": row.reference,
+        "amount": to_text(int(row.amount), row.currency),
+        "currency": row.currency,
+        "status": row.status,
+        "command_id": str(row.command_id),
+        "created_at": shown_time(row.created_at),
+        "refunds": [_refund(each) for each in row.refunds.all()],
     }
 
 
@@ -173,6 +193,18 @@ def delivery(row: Delivery, attempts: Iterable[DeliveryAttempt]) -> dict[str, An
         "status": row.status,
         "next_attempt_at": shown_time(row.next_attempt_at),
         "attempts": [_attempt(each) for each in attempts],
+        "created_at": shown_time(row.created_at),
+    }
+
+
+def _refund(row: Refund) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "amount": to_text(int(row.amount), row.currency),
+        "tax": to_text(int(row.tax), row.currency),
+        "restock": row.restock,
+        "reason": row.reason,
+        "command_id": str(row.command_id),
         "created_at": shown_time(row.created_at),
     }
 

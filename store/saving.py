@@ -22,9 +22,11 @@ SELECT %s::timestamptz, * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::bi
 """
 _UPDATE_ORDERS = """
 UPDATE orders SET status = new.status, version = new.version, total = new.total, archived = new.archived,
+                  paid_total = new.paid_total, refunded_total = new.refunded_total, refunded_tax = new.refunded_tax,
                   updated_at = %s
-FROM unnest(%b::uuid[], %b::text[], %b::bigint[], %b::numeric[], %b::bool[])
-     AS new (id, status, version, total, archived)
+FROM unnest(%b::uuid[], %b::text[], %b::bigint[], %b::numeric[], %b::bool[],
+            %b::numeric[], %b::numeric[], %b::numeric[])
+     AS new (id, status, version, total, archived, paid_total, refunded_total, refunded_tax)
 WHERE orders.id = new.id AND orders.version = new.version - 1
 """
 _DELETE_LINES = """
@@ -47,6 +49,18 @@ _INSERT_PAYMENTS = """
 INSERT INTO payment (created_at, id, order_id, command_id, method, amount, tendered, currency, reference)
 SELECT %s::timestamptz, * FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::numeric[], %b::numeric[],
                                       %b::text[], %b::text[])
+"""
+_REFUND_LINES = """
+UPDATE order_line SET refunded_qty = new.refunded_qty
+FROM unnest(%b::uuid[], %b::int[], %b::bigint[]) AS new (order_id, position, refunded_qty)
+WHERE order_line.order_id = new.order_id AND order_line.position = new.position
+"""
+_INSERT_REFUNDS = """
+INSERT INTO refund (created_at, payment_id, currency, id, order_id, command_id, amount, tax, restock, reason)
+SELECT %s::timestamptz, payment.id, payment.currency, new.*
+FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::numeric[], %b::numeric[], %b::bool[], %b::text[])
+     AS new (id, order_id, command_id, amount, tax, restock, reason)
+JOIN payment ON payment.order_id = new.order_id AND payment.status = 'captured'
 """
 _RETURN_PAYMENTS = "UPDATE payment SET status = 'refunded' WHERE order_id = ANY (%b::uuid[]) AND status = 'captured'"
 _UPDATE_PRODUCTS = """
@@ -192,7 +206,16 @@ def _orders(changed: _Changed, now: datetime) -> Iterator[Statement]:
     if created:
         yield Statement(_INSERT_ORDERS, [now, *db.columns(created)], touches=len(created))
     updated = [
-        (order.id, order.status, order.version, order.total, order.archived)
+        (
+            order.id,
+            order.status,
+            order.version,
+            order.total,
+            order.archived,
+            order.paid_total,
+            order.refunded_total,
+            order.refunded_tax,
+        )
         for effect, order in changed
         if effect.before is not None
     ]
@@ -203,9 +226,13 @@ def _orders(changed: _Changed, now: datetime) -> Iterator[Statement]:
 def _lines(changed: _Changed) -> Iterator[Statement]:
     shortened: list[tuple[object, ...]] = []
     put: list[tuple[object, ...]] = []
+    refunded: list[tuple[object, ...]] = []
     for effect, order in changed:
         before = effect.before.lines if effect.before else ()
         if order.lines is before:
+            continue
+        if order.status != "draft" and effect.before:
+            refunded += [(order.id, position, line.refunded_qty) for position, line in enumerate(order.lines)]
             continue
         if len(order.lines) < len(before):
             shortened.append((order.id, len(order.lines)))
@@ -218,6 +245,8 @@ def _lines(changed: _Changed) -> Iterator[Statement]:
         yield Statement(_DELETE_LINES, db.columns(shortened))
     if put:
         yield Statement(_PUT_LINES, db.columns(put), touches=len(put))
+    if refunded:
+        yield Statement(_REFUND_LINES, db.columns(refunded), touches=len(refunded))
 
 
 def _history(changed: _Changed, now: datetime) -> Iterator[Statement]:
@@ -247,6 +276,20 @@ def _payments(changed: _Changed, now: datetime) -> Iterator[Statement]:
     ]
     if taken:
         yield Statement(_INSERT_PAYMENTS, [now, *db.columns(taken)], touches=len(taken))
-    returned = [order.id for effect, order in changed if effect.applied.returns_payment]
+    refunds = [
+        (uuid7(), order.id, effect.claimed.id, refund.amount, refund.tax, refund.restock, refund.reason)
+        for effect, order in changed
+        if (refund := effect.applied.refund) is not None and refund.amount
+    ]
+    if refunds:
+        yield Statement(_INSERT_REFUNDS, [now, *db.columns(refunds)], touches=len(refunds))
+    returned = [order.id for effect, order in changed if _is_returned(effect.before, order)]
     if returned:
         yield Statement(_RETURN_PAYMENTS, [returned], touches=len(returned))
+
+
+def _is_returned(before: Order | None, order: Order) -> bool:
+    """Whether the last of its money goes back now; a payment of nothing is kept until its order is cancelled."""
+    if before is None or before.status != "paid" or order.remainder:
+        return False
+    return before.remainder > 0 or (order.paid_total == 0 and order.status == "cancelled")

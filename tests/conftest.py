@@ -15,7 +15,7 @@ from tests.guards import guards_asleep
 from tests.till import Till
 
 _TABLES = (
-    *("command", "attempt", "payment", "order_history", "order_line", "stock_movement", "orders", "product"),
+    *("command", "attempt", "refund", "payment", "order_history", "order_line", "stock_movement", "orders", "product"),
     *("webhook_attempt", "webhook_delivery", "webhook_event", "webhook_endpoint"),
     *("customer", "audit_entry", "api_key", "client", "auth_user"),
 )

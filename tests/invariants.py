@@ -74,23 +74,42 @@ _RULES: dict[str, LiteralString] = {
         WHERE (times, -on_hand, -reserved) IS DISTINCT FROM
             CASE WHEN status IN ('shipped', 'delivered') THEN (1::bigint, line.qty, line.qty)
                  ELSE (0::bigint, NULL::numeric, NULL::numeric) END""",
-    "what an order has moved is what its status says, product by product": """
-        SELECT orders.id, status, product_id, qty, on_hand, reserved
-        FROM (SELECT order_id, product_id, sum(qty) AS qty FROM order_line GROUP BY order_id, product_id) AS line
+    "what an order has moved is what its status says; pieces refunded may have come back or not": """
+        SELECT orders.id, status, product_id, qty, refunded, on_hand, reserved
+        FROM (SELECT order_id, product_id, sum(qty) AS qty, sum(refunded_qty) AS refunded
+              FROM order_line GROUP BY order_id, product_id) AS line
         FULL JOIN (SELECT order_id, product_id, sum(on_hand_delta) AS on_hand, sum(reserved_delta) AS reserved
                    FROM stock_movement WHERE order_id IS NOT NULL GROUP BY order_id, product_id) AS moved
             USING (order_id, product_id)
         LEFT JOIN orders ON orders.id = order_id
-        WHERE (coalesce(on_hand, 0), coalesce(reserved, 0)) IS DISTINCT FROM
-            CASE WHEN status IN ('draft', 'cancelled') THEN (0::numeric, 0::numeric)
-                 WHEN status IN ('pending', 'confirmed', 'picked') THEN (0::numeric, qty)
-                 WHEN status IN ('paid', 'shipped', 'delivered') THEN (-qty, 0::numeric) END""",
-    "a paid order has one captured payment of its total, and no other order has any": """
+        WHERE coalesce(reserved, 0) <> CASE WHEN status IN ('pending', 'confirmed', 'picked') THEN qty ELSE 0 END
+            OR coalesce(on_hand, 0) NOT BETWEEN
+                CASE WHEN status IN ('draft', 'pending', 'confirmed', 'picked') THEN 0
+                     WHEN status = 'cancelled' THEN -refunded ELSE -qty END
+                AND CASE WHEN status IN ('paid', 'shipped', 'delivered') THEN refunded - qty ELSE 0 END""",
+    "a paid order has one captured payment of its total until all of it went back, and no other order has any": """
         SELECT orders.id, status, total, captured.* FROM orders CROSS JOIN LATERAL (
             SELECT count(*) AS times, sum(amount) AS amount FROM payment
             WHERE order_id = orders.id AND payment.status = 'captured') AS captured
         WHERE (times, amount) IS DISTINCT FROM
-            CASE status WHEN 'paid' THEN (1::bigint, total) ELSE (0::bigint, NULL::numeric) END""",
+            CASE WHEN status = 'paid' AND (refunded_total < paid_total OR total = 0) THEN (1::bigint, total)
+                 ELSE (0::bigint, NULL::numeric) END""",
+    "what was taken for an order and given back is what its payments and refunds say": """
+        SELECT orders.id, paid_total, refunded_total, refunded_tax, taken.*, back.* FROM orders
+        CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS paid FROM payment WHERE order_id = orders.id) AS taken
+        CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS money, coalesce(sum(tax), 0) AS tax
+                            FROM refund WHERE order_id = orders.id) AS back
+        WHERE (paid_total, refunded_total, refunded_tax) <> (paid, money, tax)""",
+    "a cancelled order has given all of its money back, and with the last money went the last tax": """
+        SELECT orders.id, status, paid_total, refunded_total, refunded_tax, tax FROM orders CROSS JOIN LATERAL (
+            SELECT coalesce(sum(round(qty * unit_price * tax_rate / (10000 + tax_rate)::numeric)), 0) AS tax
+            FROM order_line WHERE order_id = orders.id) AS lines
+        WHERE (status = 'cancelled' AND refunded_total <> paid_total)
+            OR (paid_total > 0 AND refunded_total = paid_total AND refunded_tax <> tax)""",
+    "each refund is of one successful command that may give money back": """
+        SELECT refund.id FROM refund LEFT JOIN command ON command.id = command_id AND command.order_id = refund.order_id
+        WHERE command.type IS NULL OR command.type NOT IN ('order.refund', 'order.cancel')
+            OR command.status <> 'succeeded'""",
     "only what is over is archived": """
         SELECT id, status FROM orders WHERE archived AND status NOT IN ('cancelled', 'delivered')""",
     "commands of one order took effect in the order in which they were accepted": """

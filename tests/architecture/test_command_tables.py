@@ -18,6 +18,7 @@ BUILDERS = {
     "product_not_found": "product-not-found",
     "invalid_transition": "invalid-transition",
     "insufficient_stock": "insufficient-stock",
+    "refund_exceeds_payment": "refund-exceeds-payment",
 }
 """Functions of domain/outcome.py that make a refusal of this code."""
 

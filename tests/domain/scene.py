@@ -49,9 +49,9 @@ def id_of(sku: str) -> uuid.UUID:
     return uuid.uuid5(uuid.NAMESPACE_URL, sku)
 
 
-def line(sku: str, qty: int, unit_price: int = 999) -> Line:
+def line(sku: str, qty: int, unit_price: int = 999, **changes: int) -> Line:
     """Some pieces of a product."""
-    return Line(product_id=id_of(sku), sku=sku, name=sku.title(), qty=qty, unit_price=unit_price)
+    return Line(product_id=id_of(sku), sku=sku, name=sku.title(), qty=qty, unit_price=unit_price, **changes)
 
 
 def order(*lines: Line, status: str = "draft", version: int = 3, **changes: Any) -> Order:

@@ -17,6 +17,7 @@ PAYLOADS: dict[str, list[dict[str, Any]]] = {
     "order.pay": [{"method": "cash"}],
     "order.cancel": [{}],
     "order.cancel_draft": [{}],
+    "order.refund": [{"reason": "x"}],
     "order.change_status": [{"to": status} for status in workflow.STATUSES],
     "order.archive": [{}],
 }

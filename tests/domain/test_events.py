@@ -31,6 +31,11 @@ SCENES: dict[str, Scene] = {
     "order.paid": Scene(type="order.pay", payload={"method": "cash"}, order=DRAFT, products=(TEA, product("MUG"))),
     "order.cancelled": Scene(type="order.cancel", payload={}, order=HELD, products=(TEA_HELD,)),
     "order.cancelled, a draft": Scene(type="order.cancel_draft", payload={}, order=DRAFT),
+    "order.refunded": Scene(
+        type="order.refund",
+        payload={"amount": "1.00", "reason": "late"},
+        order=replace(DRAFT, status="paid", paid_total=DRAFT.total),
+    ),
     "order.status_changed": Scene(type="order.change_status", payload={"to": "confirmed"}, order=HELD),
     "order.archived": Scene(type="order.archive", payload={}, order=replace(HELD, status="cancelled")),
     "stock.changed": Scene(type="stock.receive", payload={"sku": "TEA", "qty": 1}, products=(TEA,), order_id=None),

@@ -18,7 +18,7 @@ STATUSES = (*FOLLOWS, "delivered", "draft", "paid", "cancelled")
 ROLES = ("pos", "integration", "manager", "auditor", None)
 USUAL = {
     "draft": ("add_items",) * 4 + ("remove_item",) * 3 + ("pay",) * 3 + ("cancel_draft", "cancel"),
-    "paid": ("cancel", "cancel", "pay", "add_items", "archive"),
+    "paid": ("refund",) * 5 + ("cancel", "cancel", "pay", "add_items", "archive"),
     "pending": ("change_status", "change_status", "change_status", "cancel"),
     "confirmed": ("change_status", "change_status", "change_status", "cancel"),
     "picked": ("change_status",),
@@ -102,6 +102,7 @@ class Asker:
             "add_items": self._add_items,
             "remove_item": self._remove_item,
             "pay": self._pay,
+            "refund": self._refund,
             "change_status": self._change_status,
         }
         reason = {} if verb == "archive" else {"reason": "changed my mind"}
@@ -138,6 +139,19 @@ class Asker:
         if payload["method"] == "cash" and self.random.randrange(2):
             payload["tendered"] = self._money(max(0, due + self.random.choice((-100, 0, 500))), currency)
         return payload
+
+    def _refund(self, order_id: uuid.UUID) -> dict[str, Any]:
+        order = self.model.orders.get(order_id, {"currency": "EUR", "lines": [], "paid": 100, "refunded": 0})
+        payload: dict[str, Any] = {"reason": "returned"} | ({"restock": False} if self.random.randrange(3) == 0 else {})
+        way = self.random.randrange(8)
+        if way == 0:
+            return payload
+        if way < 3:
+            left = order["paid"] - order["refunded"]
+            return payload | {"amount": self._money(max(2, left // self.random.randint(1, 3)), order["currency"])}
+        skus = [line["sku"] for line in order["lines"] if self.random.randrange(2)]
+        items = [{"sku": sku, "qty": self.random.randint(1, 2)} for sku in skus]
+        return payload | {"items": items or [self._product(self.skus) | {"qty": 1}]}
 
     def _money(self, minor: int, currency: str) -> str:
         """Mostly this amount; sometimes one unit less or more, or more digits than any currency here has."""

@@ -18,6 +18,7 @@ WHO = {
     "order.pay": {"pos", "manager"},
     "order.cancel_draft": {"pos", "manager"},
     "order.cancel": {"manager"},
+    "order.refund": {"manager"},
     "order.change_status": {"integration", "manager"},
     "order.archive": {"manager"},
     "stock.receive": {"manager", "integration"},
@@ -102,7 +103,7 @@ class Model:
         if wrong:
             return wrong
         order: dict[str, Any] = {"workflow": workflow, "currency": currency, "customer": customer}
-        order |= {"version": 1, "archived": False, "lines": []}
+        order |= {"version": 1, "archived": False, "lines": [], "paid": 0, "refunded": 0}
         self._add(order, items)
         if workflow == "fulfilment":
             if not self._enough(order):
@@ -154,8 +155,48 @@ class Model:
         if not self._enough(order):
             return "insufficient-stock"
         self._move(order, on_hand=-1, reserved=0)
-        order["status"] = "paid"
+        order |= {"status": "paid", "paid": total}
         return OK
+
+    def _refund(self, order: dict[str, Any], payload: dict[str, Any]) -> str:
+        if order["status"] != "paid":
+            return "invalid-transition"
+        left = order["paid"] - order["refunded"]
+        backs = [line["back"] for line in order["lines"]]
+        if payload.get("amount") is not None:
+            exact = Decimal(payload["amount"]) * Decimal(10) ** DIGITS[order["currency"]]
+            if exact != int(exact):
+                return "amount-mismatch"
+            money = int(exact)
+        elif payload.get("items") is not None:
+            if not all(self._pieces(order)[self.sku(item)] for item in payload["items"]):
+                return "item-not-found"
+            backs = self._backs(order, payload["items"])
+            money = sum((back - line["back"]) * line["price"] for line, back in zip(order["lines"], backs, strict=True))
+        else:
+            money = left
+            backs = [line["qty"] for line in order["lines"]]
+            if not left and backs == [line["back"] for line in order["lines"]]:
+                return "refund-exceeds-payment"
+        too_many = any(back > line["qty"] for line, back in zip(order["lines"], backs, strict=True))
+        if too_many or money > left:
+            return "refund-exceeds-payment"
+        for line, back in zip(order["lines"], backs, strict=True):
+            if payload.get("restock", True):
+                self.products[line["sku"]]["on_hand"] += back - line["back"]
+            line["back"] = back
+        order["refunded"] += money
+        return OK
+
+    def _backs(self, order: dict[str, Any], items: list[dict[str, Any]]) -> list[int]:
+        """Pieces that are back after these, line by line; where there are not enough, too many of the oldest line."""
+        backs = [line["back"] for line in order["lines"]]
+        for item in items:
+            places = [place for place, line in enumerate(order["lines"]) if line["sku"] == self.sku(item)]
+            for _piece in range(item["qty"]):
+                held = [place for place in places if backs[place] < order["lines"][place]["qty"]]
+                backs[held[-1] if held else places[0]] += 1
+        return backs
 
     def _cancel_draft(self, order: dict[str, Any], payload: dict[str, Any]) -> str:
         if order["status"] != "draft":
@@ -170,7 +211,7 @@ class Model:
             self._move(order, on_hand=+1, reserved=0)
         if order["workflow"] == "fulfilment":
             self._move(order, on_hand=0, reserved=-1)
-        order["status"] = "cancelled"
+        order |= {"status": "cancelled", "refunded": order["paid"]}
         return OK
 
     def _change_status(self, order: dict[str, Any], payload: dict[str, Any]) -> str:
@@ -208,7 +249,7 @@ class Model:
                     line["qty"] += item["qty"]
                     break
             else:
-                order["lines"].append({"sku": sku, "qty": item["qty"], "price": price})
+                order["lines"].append({"sku": sku, "qty": item["qty"], "price": price, "back": 0})
 
     def _pieces(self, order: dict[str, Any]) -> Counter[str | None]:
         pieces: Counter[str | None] = Counter()
@@ -226,5 +267,5 @@ class Model:
 
     def _move(self, order: dict[str, Any], on_hand: int, reserved: int) -> None:
         for line in order["lines"]:
-            self.products[line["sku"]]["on_hand"] += on_hand * line["qty"]
+            self.products[line["sku"]]["on_hand"] += on_hand * (line["qty"] - line["back"])
             self.products[line["sku"]]["reserved"] += reserved * line["qty"]

@@ -21,6 +21,7 @@ EVENTS = {
     "order.pay": "order.paid",
     "order.cancel_draft": "order.cancelled",
     "order.cancel": "order.cancelled",
+    "order.refund": "order.refunded",
     "order.change_status": "order.status_changed",
     "order.archive": "order.archived",
     "stock.receive": "stock.changed",
@@ -82,8 +83,15 @@ class Shop:
                 "version": order.version,
                 "archived": order.archived,
                 "status": order.status,
-                "lines": [{"sku": line.sku, "qty": line.qty, "price": line.unit_price} for line in order.lines],
+                "paid": order.paid_total,
+                "refunded": order.refunded_total,
+                "lines": [
+                    {"sku": line.sku, "qty": line.qty, "price": line.unit_price, "back": line.refunded_qty}
+                    for line in order.lines
+                ],
             } == known
+            if order.paid_total and not order.remainder:
+                assert order.refunded_tax == order.tax_total
         for product in self.core.world.products.values():
             assert 0 <= product.reserved <= product.on_hand
             assert (product.on_hand, product.reserved) == (self._on_hand[product.id], self._reserved[product.id])
@@ -106,7 +114,8 @@ class Shop:
         assert applied.status_change == _step(was, after, ask)
         assert (applied.payment is not None) == (ask.type == "order.pay")
         assert applied.payment is None or applied.payment.amount == after.total
-        assert applied.returns_payment == (was is not None and (was.status, after.status) == ("paid", "cancelled"))
+        back = applied.refund.amount if applied.refund else 0
+        assert back == after.refunded_total - (was.refunded_total if was else 0)
 
     def _check_stock(self, ask: Ask, applied: Applied, before: World) -> None:
         moved = [movement.product_id for movement in applied.movements]

@@ -13,8 +13,10 @@ from tests.till import Till, entry, run_drain
 MOVEMENTS = "stock is the sum of its movements"
 RESERVED = "what is reserved is what orders hold that have not been shipped"
 SHIPPED = "a shipped order has left the shelf once, by the sum of its lines, and no other has"
-MOVED = "what an order has moved is what its status says, product by product"
-PAID = "a paid order has one captured payment of its total, and no other order has any"
+MOVED = "what an order has moved is what its status says; pieces refunded may have come back or not"
+PAID = "a paid order has one captured payment of its total until all of it went back, and no other order has any"
+BOOKS = "what was taken for an order and given back is what its payments and refunds say"
+TAX = "a cancelled order has given all of its money back, and with the last money went the last tax"
 STEPS = "an order's history has no gap: each step begins where the last one ended"
 LAST = "an order's history leads from its creation to its status"
 ARCHIVED = "only what is over is archived"
@@ -40,7 +42,13 @@ BREACHES: dict[str, tuple[LiteralString, set[str]]] = {
         """UPDATE stock_movement SET order_id = (SELECT id FROM orders WHERE status = 'shipped') WHERE kind = 'sale'""",
         {MOVED},
     ),
-    "paid less": ("UPDATE payment SET amount = amount - 1", {PAID}),
+    "paid less": ("UPDATE payment SET amount = amount - 1", {PAID, BOOKS}),
+    "refunded without a refund": ("UPDATE orders SET refunded_total = 1 WHERE status = 'paid'", {BOOKS}),
+    "the last money without its tax": (
+        """UPDATE orders SET refunded_total = paid_total WHERE status = 'paid';
+           UPDATE order_line SET tax_rate = 2300""",
+        {PAID, BOOKS, TAX},
+    ),
     "refunded and still paid": ("UPDATE payment SET status = 'refunded'", {PAID}),
     "a step left out": ("DELETE FROM order_history WHERE to_status = 'confirmed'", {STEPS}),
     "archived too early": ("UPDATE orders SET archived = true WHERE status = 'paid'", {ARCHIVED}),

@@ -171,8 +171,13 @@ def _products() -> dict[uuid.UUID, tuple[int, int]]:
 
 
 def _orders() -> dict[uuid.UUID, tuple[Any, ...]]:
-    lines = query("SELECT order_id, product_id, sku, qty, unit_price FROM order_line ORDER BY order_id, position")
-    orders = query("SELECT id, workflow, status, version, currency, total, customer_id, archived FROM orders")
+    lines = query(
+        "SELECT order_id, product_id, sku, qty, unit_price, refunded_qty FROM order_line ORDER BY order_id, position"
+    )
+    orders = query(
+        "SELECT id, workflow, status, version, currency, total, customer_id, archived, paid_total, refunded_total "
+        "FROM orders"
+    )
     return {row[0]: (*row[1:], [line[1:] for line in lines if line[0] == row[0]]) for row in orders}
 
 
@@ -180,8 +185,8 @@ def _orders_of(core: Core) -> dict[uuid.UUID, tuple[Any, ...]]:
     return {
         order.id: (
             *(order.workflow, order.status, order.version, order.currency, order.total, order.customer_id),
-            order.archived,
-            [(line.product_id, line.sku, line.qty, line.unit_price) for line in order.lines],
+            *(order.archived, order.paid_total, order.refunded_total),
+            [(line.product_id, line.sku, line.qty, line.unit_price, line.refunded_qty) for line in order.lines],
         )
         for order in core.world.orders.values()
     }

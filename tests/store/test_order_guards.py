@@ -191,4 +191,4 @@ def test_an_order_is_never_deleted(shop: Shop, state: str) -> None:
 def test_a_negative_total_is_refused(shop: Shop) -> None:
     order_id = shop.draft()
     attack: LiteralString = "UPDATE orders SET total = -1, version = version + 1 WHERE id = %s"
-    refused(lambda: execute(attack, order_id), "orders_total")
+    refused(lambda: execute(attack, order_id), "orders_total|orders_refunds")

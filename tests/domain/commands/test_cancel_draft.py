@@ -47,7 +47,7 @@ def test_cancels_the_draft_and_moves_no_stock() -> None:
     assert applied.order == order(line("TEA", 2), status="cancelled", version=4)
     assert applied.status_change == StatusChange(source="draft", target="cancelled", note="the customer left")
     assert (applied.event, applied.products, applied.movements) == ("order.cancelled", (), ())
-    assert not applied.returns_payment
+    assert applied.refund is None
 
 
 def test_an_empty_draft_can_be_given_up_without_a_reason() -> None:

@@ -65,10 +65,12 @@ def test_debits_each_product_once_with_the_quantities_of_all_its_lines() -> None
 def test_the_paid_order_keeps_its_lines_and_its_total() -> None:
     applied = GOOD.applied()
     assert GOOD.order is not None
-    assert applied.order == order(*GOOD.order.lines, status="paid", version=4)
+    assert applied.order == order(*GOOD.order.lines, status="paid", version=4, paid_total=GOOD.order.total)
     assert applied.event == "order.paid"
     assert applied.status_change == StatusChange(source="draft", target="paid")
-    assert not applied.returns_payment
+    assert applied.refund is None
+    assert applied.order is not None
+    assert applied.order.paid_total == applied.order.total
 
 
 def test_refuses_the_whole_order_when_one_line_is_short() -> None:
