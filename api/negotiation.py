@@ -19,3 +19,14 @@ class JSONNegotiation(DefaultContentNegotiation):
             return renderer, renderer.media_type
         chosen: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
         return chosen
+
+
+class AnyNegotiation(JSONNegotiation):
+    """For what is no JSON unless it goes wrong: whatever the client accepts, its `format` parameter decides."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """The only renderer, for problems."""
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type

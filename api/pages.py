@@ -6,9 +6,10 @@ whatever is added meanwhile and however many rows were created at one instant.
 
 import base64
 import json
+import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -65,14 +66,20 @@ class Filters:
 
 def filters_of[F](record: type[F], request: Request) -> F:
     """The request's query parameters; raises a Problem of 400 that names the parameter."""
-    sent = request.query_params.dict()
+    # A field cannot be called `from`; one more underscore ends it.
+    sent = {
+        f"{name}_" if keyword.iskeyword(name) or name.endswith("_") else name: text
+        for name, text in request.query_params.dict().items()
+    }
     nul = [Breach(f"/{name}", "nul", "has a NUL character") for name, text in sent.items() if "\0" in text]
     if nul:
         raise invalid_parameters(nul)
     try:
         return parse(record, sent)
     except Invalid as broken:
-        raise invalid_parameters(broken.breaches) from None
+        raise invalid_parameters(
+            replace(each, pointer=each.pointer.removesuffix("_")) for each in broken.breaches
+        ) from None
 
 
 def asked(conditions: Mapping[str, object]) -> dict[str, object]:

@@ -48,23 +48,28 @@ class NewProduct:
     price: str = required(Amount())
     currency: str = optional(Currency(), money.DEFAULT_CURRENCY)
     tax_rate: str = optional(Percent(), "0")
+    cost: str | None = optional(Amount())
     low_stock_at: int | None = optional(Integer(minimum=0, maximum=2**53 - 1))
     is_active: bool = optional(Boolean(), default=True)
 
     def breaches(self) -> list[tuple[str, str, str]]:
         """Rules over several members."""
-        if money.to_minor(self.price, self.currency) is None:
-            digits = money.DIGITS[self.currency]
-            return [("price", "not-money", f"may have at most {digits} decimals in {self.currency}")]
-        if Decimal(self.price) > _PRICE_MAX:
-            return [("price", "out-of-range", f"must be from 0 to {_PRICE_MAX}")]
-        return []
+        amounts = {"price": self.price} | ({"cost": self.cost} if self.cost is not None else {})
+        digits = money.DIGITS[self.currency]
+        breaches = []
+        for name, amount in amounts.items():
+            if money.to_minor(amount, self.currency) is None:
+                breaches.append((name, "not-money", f"may have at most {digits} decimals in {self.currency}"))
+            elif Decimal(amount) > _PRICE_MAX:
+                breaches.append((name, "out-of-range", f"must be from 0 to {_PRICE_MAX}"))
+        return breaches
 
     def columns(self) -> dict[str, Any]:
         """As the table has them."""
         return asdict(self) | {
             "price": money.to_minor(self.price, self.currency),
             "tax_rate": tax.to_rate(self.tax_rate),
+            "cost": None if self.cost is None else money.to_minor(self.cost, self.currency),
         }
 
 

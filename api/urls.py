@@ -8,6 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.response import Response
 
 from api import health, problems, resources
+from api.accounting import AccountsView, BalancesView, EntriesView, ExportView
 from api.commands import BatchView, CancelView, CommandsView, CommandView, RetryView
 from api.customers import CustomersView, CustomerView
 from api.logins import TokenView
@@ -61,6 +62,10 @@ _V1 = [
     path("webhooks/deliveries/<id:delivery_id>", DeliveryView.as_view()),
     path("webhooks/deliveries/<id:delivery_id>/retry", RetryDeliveryView.as_view()),
     path("webhooks/event-types", EventTypesView.as_view()),
+    path("accounting/entries", EntriesView.as_view()),
+    path("accounting/accounts", AccountsView.as_view()),
+    path("accounting/balances", BalancesView.as_view()),
+    path("accounting/export", ExportView.as_view()),
     path("auth/token", TokenView.as_view()),
 ]
 

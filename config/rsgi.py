@@ -5,6 +5,7 @@ for its command stands on the event loop meanwhile: no thread and no database co
 """
 
 import asyncio
+import contextlib
 import functools
 import io
 import os
@@ -12,7 +13,7 @@ import queue
 import resource
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -56,13 +57,14 @@ FILES_MAX = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is to be sent, the wait before it and the stream after it, if there are any."""
+    """What is to be sent, the wait before it and the stream or the parts after it, if there are any."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
     wait: Wait | None
     stream: Stream | None
+    parts: Iterator[bytes] | None = None
 
 
 class Threads:
@@ -110,10 +112,19 @@ class Application:
         answer = await self._answer(scope, protocol)
         if answer.stream is not None:
             await self._stream(answer, answer.stream, protocol)
+        elif answer.parts is not None:
+            await self._send_parts(answer, answer.parts, protocol)
         elif answer.body:
             protocol.response_bytes(answer.status, answer.headers, answer.body)
         else:
             protocol.response_empty(answer.status, answer.headers)
+
+    async def _send_parts(self, answer: Answer, parts: Iterator[bytes], protocol: Any) -> None:
+        """Send each part before the next is made."""
+        transport = protocol.response_stream(answer.status, answer.headers)
+        with contextlib.suppress(ProtocolClosed):
+            while (part := await self._threads.run(lambda: next(parts, None))) is not None:
+                await transport.send_bytes(part)
 
     async def _stream(self, answer: Answer, stream: Stream, protocol: Any) -> None:
         """Send events until the client has gone, is too slow, or has to show its key again."""
@@ -181,6 +192,13 @@ def _serve(scope: Any, body: bytes) -> Answer:
     return _of_response(django(_environ(scope, body), start_response), headers)
 
 
+def _parts(response: HttpResponseBase) -> Iterator[bytes]:
+    try:
+        yield from cast("Iterable[bytes]", response)
+    finally:
+        response.close()
+
+
 def _again(wait: Wait, for_now: Answer) -> Answer:
     """The answer anew; the one that there is when PostgreSQL does not say more."""
     try:
@@ -193,14 +211,15 @@ def _again(wait: Wait, for_now: Answer) -> Answer:
 
 def _of_response(response: HttpResponseBase, headers: list[tuple[str, str]] | None = None) -> Answer:
     sent = list(response.items()) if headers is None else headers
-    body = b"".join(cast("Iterable[bytes]", response))
-    response.close()
+    parts = _parts(response) if response.streaming else None
+    body = b"" if parts else b"".join(_parts(response))
     return Answer(
         response.status_code,
         [(name.lower(), text) for name, text in sent],
         body,
         getattr(response, "wait", None),
         getattr(response, "stream", None),
+        parts,
     )
 
 

@@ -16,6 +16,7 @@ RIGHTS: dict[str, frozenset[str]] = {
     "webhooks.write": frozenset({MANAGER, INTEGRATION}),
     "webhooks.see_all": frozenset({MANAGER, AUDITOR}),
     "clients.write": frozenset({MANAGER}),
+    "accounting.read": frozenset({MANAGER, AUDITOR}),
     "admin.read": frozenset({MANAGER, AUDITOR}),
 }
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 from domain import money, tax
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -237,6 +238,17 @@ class Timestamp:
             except (ValueError, OverflowError):
                 pass
         raise Invalid(Breach(pointer, "not-a-time", "must be an RFC 3339 time with an offset"))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time with an offset, or a date for the beginning of that day in UTC."""
+
+    def parse(self, value: object, pointer: str) -> datetime:
+        """The point in time."""
+        if isinstance(value, str) and _DATE.fullmatch(value):
+            value = f"{value}T00:00:00Z"
+        return Timestamp().parse(value, pointer)
 
 
 @dataclass(frozen=True, slots=True)

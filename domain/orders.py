@@ -13,7 +13,8 @@ from domain.stock import Product
 class Line:
     """Some pieces of one product at the price and the tax rate it had when it was added.
 
-    `unit_price` in minor units, tax included; `tax_rate` in basis points.
+    `unit_price` in minor units, tax included; `tax_rate` in basis points; `unit_cost` is what the product cost when its
+    line was begun.
     """
 
     product_id: uuid.UUID
@@ -23,6 +24,7 @@ class Line:
     unit_price: int
     tax_rate: int = 0
     refunded_qty: int = 0
+    unit_cost: int | None = None
 
     def __post_init__(self) -> None:
         assert self.qty > 0, f"line of {self.sku}: qty {self.qty}"
@@ -48,8 +50,8 @@ class Line:
 class Order:
     """An order and its lines, oldest first; `total` in minor units of `currency` is always the sum of the lines.
 
-    `paid_total` is what was taken for it, all of the total or nothing yet; `refunded_total` of that has gone back, and
-    `refunded_tax` of that is tax.
+    `paid_total` is what was taken for it by the method `paid_by`: all of the total, or nothing yet.
+    `refunded_total` of that has gone back, and `refunded_tax` of that is tax.
     """
 
     id: uuid.UUID
@@ -63,6 +65,7 @@ class Order:
     note: str | None
     archived: bool
     created_at: datetime
+    paid_by: str | None = None
     paid_total: int = 0
     refunded_total: int = 0
     refunded_tax: int = 0
@@ -113,10 +116,10 @@ class Order:
         assert target in workflow.allowed(self.workflow, self.status), f"order {self.id}: {self.status} to {target}"
         return dataclasses.replace(self, status=target, version=self.version + 1)
 
-    def paid(self) -> "Order":
+    def paid(self, method: str) -> "Order":
         """The order one version on, paid in full; the caller has checked the move."""
         assert self.status == "draft", f"order {self.id}: paid while {self.status}"
-        return dataclasses.replace(self, status="paid", version=self.version + 1, paid_total=self.total)
+        return dataclasses.replace(self, status="paid", version=self.version + 1, paid_by=method, paid_total=self.total)
 
     def refunded(self, amount: int, tax_amount: int, lines: "tuple[Line, ...]") -> "Order":
         """The order one version on, so much of its money and the pieces of these lines returned."""
@@ -166,6 +169,7 @@ def _line(product: Product, qty: int) -> Line:
         qty=qty,
         unit_price=product.price,
         tax_rate=product.tax_rate,
+        unit_cost=product.cost,
     )
 
 

@@ -18,8 +18,8 @@ _TAKES_FROM_AVAILABLE = frozenset({StockEffect.DEBIT, StockEffect.RESERVE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A thing for sale; `price` in minor units of `currency`, tax included; `tax_rate` in basis points; quantities in
-    pieces.
+    """A thing for sale; `price` (tax included) and `cost` (where known) in minor units of `currency`, `tax_rate` in
+    basis points, quantities in pieces.
 
     With `available` at `low_stock_at` or under, its stock is low.
     """
@@ -34,6 +34,7 @@ class Product:
     is_active: bool
     low_stock_at: int | None = None
     tax_rate: int = 0
+    cost: int | None = None
 
     def __post_init__(self) -> None:
         assert 0 <= self.reserved <= self.on_hand, f"product {self.id}: {self.reserved} of {self.on_hand} reserved"
@@ -113,6 +114,7 @@ def shift(
         is_active=product.is_active,
         low_stock_at=product.low_stock_at,
         tax_rate=product.tax_rate,
+        cost=product.cost,
     )
     movement = Movement(
         product_id=product.id,

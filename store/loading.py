@@ -14,16 +14,16 @@ from store import db
 
 _READ_ORDERS = """
 SELECT id, workflow, status, version, currency, total, customer_id, note, archived, created_at,
-       paid_total, refunded_total, refunded_tax
+       paid_by, paid_total, refunded_total, refunded_tax
 FROM orders WHERE id = ANY (%b::uuid[]) ORDER BY id
 """
 _LOCK_ORDERS = _READ_ORDERS + "FOR NO KEY UPDATE"
 _READ_LINES = """
-SELECT order_id, product_id, sku, name, qty, unit_price, tax_rate, refunded_qty
+SELECT order_id, product_id, sku, name, qty, unit_price, tax_rate, refunded_qty, unit_cost
 FROM order_line WHERE order_id = ANY (%b::uuid[]) ORDER BY order_id, position
 """
 _READ_PRODUCTS = """
-SELECT id, sku, name, price, currency, on_hand, reserved, is_active, low_stock_at, tax_rate
+SELECT id, sku, name, price, currency, on_hand, reserved, is_active, low_stock_at, tax_rate, cost
 FROM product WHERE id = ANY (%b::uuid[]) OR sku = ANY (%b::text[]) ORDER BY id
 """
 _LOCK_PRODUCTS = _READ_PRODUCTS + "FOR NO KEY UPDATE"

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 
+from domain.books import CHART
 from domain.registry import ROLES
 from domain.tax import RATE_MAX
 from domain.workflow import STATUSES, WORKFLOWS
@@ -229,6 +230,7 @@ class Product(models.Model):
     reserved = models.BigIntegerField(db_default=0)
     low_stock_at = models.BigIntegerField(null=True)
     tax_rate = models.IntegerField(db_default=0)
+    cost = models.BigIntegerField(null=True)
     is_active = models.BooleanField(db_default=True)
     version = models.BigIntegerField(db_default=1)
     created_at = models.DateTimeField(db_default=Now())
@@ -238,6 +240,7 @@ class Product(models.Model):
         constraints = [
             models.CheckConstraint(name="product_price", condition=Q(price__gte=0)),
             models.CheckConstraint(name="product_tax_rate", condition=_a_tax_rate()),
+            models.CheckConstraint(name="product_cost", condition=Q(cost__gte=0)),
             models.CheckConstraint(name="product_stock", condition=Q(reserved__gte=0) & Q(on_hand__gte=F("reserved"))),
         ]
 
@@ -254,6 +257,7 @@ class Order(models.Model):
     version = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     total = models.DecimalField(max_digits=30, decimal_places=0)
+    paid_by = models.CharField(max_length=16, null=True)
     paid_total = models.DecimalField(max_digits=30, decimal_places=0, db_default=0)
     refunded_total = models.DecimalField(max_digits=30, decimal_places=0, db_default=0)
     refunded_tax = models.DecimalField(max_digits=30, decimal_places=0, db_default=0)
@@ -305,6 +309,7 @@ class OrderLine(models.Model):
     unit_price = models.BigIntegerField()
     tax_rate = models.IntegerField(db_default=0)
     refunded_qty = models.BigIntegerField(db_default=0)
+    unit_cost = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "order_line"
@@ -391,6 +396,53 @@ class Refund(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
+
+
+class JournalEntry(models.Model):
+    """What one command means in the books; never changed, corrected only by an entry that reverses it, once."""
+
+    id = models.UUIDField(primary_key=True, default=uuids.uuid7)
+    kind = models.CharField(max_length=16)
+    order_id = models.UUIDField(null=True)
+    command_id = models.UUIDField(unique=True)
+    reverses = models.OneToOneField("self", models.PROTECT, null=True, related_name="reversed_by")
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "journal_entry"
+        indexes = [
+            models.Index(name="journal_entry_of_order", fields=["order_id", "id"], condition=Q(order_id__isnull=False)),
+            models.Index(name="journal_entry_by_time", fields=["occurred_at", "id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Posting(models.Model):
+    """One line of an entry: a debit above zero, a credit below; those of an entry add up to nothing, by a trigger."""
+
+    pk = models.CompositePrimaryKey("entry_id", "position")
+    entry = models.ForeignKey(
+        JournalEntry, models.PROTECT, related_name="postings", db_index=False, db_constraint=False
+    )
+    position = models.IntegerField()
+    account = models.CharField(max_length=32)
+    amount = models.DecimalField(max_digits=30, decimal_places=0)
+    currency = models.CharField(max_length=3)
+
+    class Meta:
+        db_table = "posting"
+        constraints = [
+            models.CheckConstraint(
+                name="posting_account", condition=_one_of("account", tuple(account.code for account in CHART))
+            ),
+            models.CheckConstraint(name="posting_amount", condition=~Q(amount=0)),
+        ]
+        indexes = [models.Index(name="posting_of_account", fields=["account", "entry_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.amount}"
 
 
 class StockMovement(models.Model):

@@ -15,10 +15,12 @@ from store.models import (
     Delivery,
     DeliveryAttempt,
     Endpoint,
+    JournalEntry,
     Order,
     OrderHistory,
     OrderLine,
     Payment,
+    Posting,
     Product,
     Refund,
     StockMovement,
@@ -130,6 +132,7 @@ def product(row: Product) -> dict[str, Any]:
         "price": to_text(row.price, row.currency),
         "currency": row.currency,
         "tax_rate": tax.to_text(row.tax_rate),
+        "cost": None if row.cost is None else to_text(row.cost, row.currency),
         "on_hand": row.on_hand,
         "reserved": row.reserved,
         "available": row.on_hand - row.reserved,
@@ -137,6 +140,28 @@ def product(row: Product) -> dict[str, Any]:
         "is_active": row.is_active,
         "version": row.version,
     }
+
+
+def entry(row: JournalEntry) -> dict[str, Any]:
+    """The journal entry with its postings."""
+    return {
+        "id": str(row.id),
+        "kind": row.kind,
+        "order_id": row.order_id and str(row.order_id),
+        "command_id": str(row.command_id),
+        "reverses": row.reverses_id and str(row.reverses_id),
+        "occurred_at": shown_time(row.occurred_at),
+        "postings": [_posting(each) for each in row.postings.all()],
+    }
+
+
+def _posting(row: Posting) -> dict[str, Any]:
+    return {"account": row.account, **sides(int(row.amount), row.currency), "currency": row.currency}
+
+
+def sides(amount: int, currency: str) -> dict[str, str]:
+    """A signed amount as debit and credit, one of them zero."""
+    return {"debit": to_text(max(amount, 0), currency), "credit": to_text(max(-amount, 0), currency)}
 
 
 def movement(row: StockMovement) -> dict[str, Any]:

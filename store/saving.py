@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from uuid_utils.compat import uuid7
 
+from domain.books import entry as entry_of
 from domain.orders import Order
 from domain.outcome import Applied
 from store import db
@@ -22,11 +23,12 @@ SELECT %s::timestamptz, * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::bi
 """
 _UPDATE_ORDERS = """
 UPDATE orders SET status = new.status, version = new.version, total = new.total, archived = new.archived,
-                  paid_total = new.paid_total, refunded_total = new.refunded_total, refunded_tax = new.refunded_tax,
+                  paid_by = new.paid_by, paid_total = new.paid_total,
+                  refunded_total = new.refunded_total, refunded_tax = new.refunded_tax,
                   updated_at = %s
 FROM unnest(%b::uuid[], %b::text[], %b::bigint[], %b::numeric[], %b::bool[],
-            %b::numeric[], %b::numeric[], %b::numeric[])
-     AS new (id, status, version, total, archived, paid_total, refunded_total, refunded_tax)
+            %b::text[], %b::numeric[], %b::numeric[], %b::numeric[])
+     AS new (id, status, version, total, archived, paid_by, paid_total, refunded_total, refunded_tax)
 WHERE orders.id = new.id AND orders.version = new.version - 1
 """
 _DELETE_LINES = """
@@ -34,11 +36,12 @@ DELETE FROM order_line USING unnest(%b::uuid[], %b::int[]) AS kept (order_id, li
 WHERE order_line.order_id = kept.order_id AND order_line.position >= kept.lines
 """
 _PUT_LINES = """
-INSERT INTO order_line (order_id, position, product_id, sku, name, qty, unit_price, tax_rate)
-SELECT * FROM unnest(%b::uuid[], %b::int[], %b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::int[])
+INSERT INTO order_line (order_id, position, product_id, sku, name, qty, unit_price, tax_rate, unit_cost)
+SELECT * FROM unnest(%b::uuid[], %b::int[], %b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::int[],
+                     %b::bigint[])
 ON CONFLICT (order_id, position) DO UPDATE SET
     product_id = excluded.product_id, sku = excluded.sku, name = excluded.name,
-    qty = excluded.qty, unit_price = excluded.unit_price, tax_rate = excluded.tax_rate
+    qty = excluded.qty, unit_price = excluded.unit_price, tax_rate = excluded.tax_rate, unit_cost = excluded.unit_cost
 """
 _INSERT_HISTORY = """
 INSERT INTO order_history (changed_at, order_id, version, from_status, to_status, changed_by, command_id, note)
@@ -73,6 +76,19 @@ INSERT INTO stock_movement (created_at, id, product_id, kind, on_hand_delta, res
                             reason)
 SELECT %s::timestamptz, * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::bigint[], %b::bigint[], %b::uuid[],
                                       %b::uuid[], %b::text[])
+"""
+_INSERT_ENTRIES = """
+INSERT INTO journal_entry (occurred_at, id, kind, order_id, command_id, reverses_id)
+SELECT %s::timestamptz, new.id, kind, order_id, command_id,
+       CASE WHEN NOT reverses THEN NULL
+            WHEN reverses_id IS NOT NULL THEN reverses_id
+            ELSE (SELECT id FROM journal_entry AS sale WHERE sale.order_id = new.order_id AND sale.kind = 'payment') END
+FROM unnest(%b::uuid[], %b::text[], %b::uuid[], %b::uuid[], %b::bool[], %b::uuid[])
+     AS new (id, kind, order_id, command_id, reverses, reverses_id)
+"""
+_INSERT_POSTINGS = """
+INSERT INTO posting (entry_id, position, account, amount, currency)
+SELECT * FROM unnest(%b::uuid[], %b::int[], %b::text[], %b::numeric[], %b::text[])
 """
 _FINISH_COMMANDS = """
 UPDATE command SET status = new.status, result = new.result::jsonb, error = new.error::jsonb,
@@ -165,6 +181,34 @@ def stock(effects: Sequence[Effect], now: datetime) -> list[Statement]:
     ]
 
 
+def books(effects: Sequence[Effect], now: datetime) -> list[Statement]:
+    """Write the journal entries of the whole batch."""
+    made = [(uuid7(), effect, entry) for effect in effects if (entry := entry_of(effect.applied, effect.before))]
+    if not made:
+        return []
+    sales = {effect.claimed.order_id: entry_id for entry_id, effect, entry in made if entry.kind == "payment"}
+    entries = [
+        (
+            entry_id,
+            entry.kind,
+            effect.claimed.order_id,
+            effect.claimed.id,
+            entry.reverses_payment,
+            sales.get(effect.claimed.order_id) if entry.reverses_payment else None,
+        )
+        for entry_id, effect, entry in made
+    ]
+    postings = [
+        (entry_id, position, account, amount, entry.currency)
+        for entry_id, _effect, entry in made
+        for position, (account, amount) in enumerate(entry.postings.items())
+    ]
+    return [
+        Statement(_INSERT_ENTRIES, [now, *db.columns(entries)], touches=len(entries)),
+        Statement(_INSERT_POSTINGS, db.columns(postings), touches=len(postings)),
+    ]
+
+
 def ends(finished: Sequence[Finished], started_at: datetime) -> Statement:
     """Write how each command ended; one that is no longer queued stops the whole transaction.
 
@@ -212,6 +256,7 @@ def _orders(changed: _Changed, now: datetime) -> Iterator[Statement]:
             order.version,
             order.total,
             order.archived,
+            order.paid_by,
             order.paid_total,
             order.refunded_total,
             order.refunded_tax,
@@ -237,7 +282,17 @@ def _lines(changed: _Changed) -> Iterator[Statement]:
         if len(order.lines) < len(before):
             shortened.append((order.id, len(order.lines)))
         put += [
-            (order.id, position, line.product_id, line.sku, line.name, line.qty, line.unit_price, line.tax_rate)
+            (
+                order.id,
+                position,
+                line.product_id,
+                line.sku,
+                line.name,
+                line.qty,
+                line.unit_price,
+                line.tax_rate,
+                line.unit_cost,
+            )
             for position, line in enumerate(order.lines)
             if position >= len(before) or before[position] != line
         ]

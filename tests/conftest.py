@@ -15,7 +15,19 @@ from tests.guards import guards_asleep
 from tests.till import Till
 
 _TABLES = (
-    *("command", "attempt", "refund", "payment", "order_history", "order_line", "stock_movement", "orders", "product"),
+    *(
+        "command",
+        "attempt",
+        "posting",
+        "journal_entry",
+        "refund",
+        "payment",
+        "order_history",
+        "order_line",
+        "stock_movement",
+        "orders",
+        "product",
+    ),
     *("webhook_attempt", "webhook_delivery", "webhook_event", "webhook_endpoint"),
     *("customer", "audit_entry", "api_key", "client", "auth_user"),
 )

@@ -106,6 +106,29 @@ _RULES: dict[str, LiteralString] = {
             FROM order_line WHERE order_id = orders.id) AS lines
         WHERE (status = 'cancelled' AND refunded_total <> paid_total)
             OR (paid_total > 0 AND refunded_total = paid_total AND refunded_tax <> tax)""",
+    "each payment, refund, cancellation of a paid order and receipt at a cost is one entry, and nothing else is": """
+        SELECT command.id, type, kind FROM command FULL JOIN journal_entry ON command_id = command.id
+        WHERE (status = 'succeeded' AND type = 'order.pay' AND result #>> '{payment,amount}' !~ '^[0.]+$'
+               AND kind IS DISTINCT FROM 'payment')
+            OR (kind IS NOT NULL AND status IS DISTINCT FROM 'succeeded')
+            OR (kind IS NOT NULL AND (type, kind) NOT IN (
+                ('order.pay', 'payment'), ('order.refund', 'refund'), ('order.cancel', 'cancellation'),
+                ('stock.receive', 'receipt'), ('stock.adjust', 'adjustment')))""",
+    "every entry balances": """
+        SELECT entry_id, currency, sum(amount) FROM posting GROUP BY entry_id, currency HAVING sum(amount) <> 0""",
+    "the books hold what was captured less what was refunded, and its tax": """
+        SELECT currency, paid, money, tax, booked_tax FROM (
+            SELECT currency, sum(paid_total - refunded_total) AS paid FROM orders GROUP BY currency) AS taken
+        LEFT JOIN (SELECT currency, coalesce(sum(amount) FILTER (WHERE account IN
+                              ('cash', 'card_clearing', 'provider_clearing')), 0) AS money,
+                          coalesce(sum(-amount) FILTER (WHERE account = 'tax_payable'), 0) AS booked_tax
+                   FROM posting GROUP BY currency) AS booked USING (currency)
+        LEFT JOIN (SELECT currency, sum(CASE WHEN paid_total = 0 THEN 0 ELSE lines.tax - refunded_tax END) AS tax
+                   FROM orders LEFT JOIN LATERAL (
+                       SELECT coalesce(sum(round(qty * unit_price * tax_rate / (10000 + tax_rate)::numeric)), 0) AS tax
+                       FROM order_line WHERE order_id = orders.id) AS lines ON true
+                   GROUP BY currency) AS taxed USING (currency)
+        WHERE paid <> coalesce(money, 0) OR tax <> coalesce(booked_tax, 0)""",
     "each refund is of one successful command that may give money back": """
         SELECT refund.id FROM refund LEFT JOIN command ON command.id = command_id AND command.order_id = refund.order_id
         WHERE command.type IS NULL OR command.type NOT IN ('order.refund', 'order.cancel')

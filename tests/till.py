@@ -82,10 +82,9 @@ class Till:
         address = path if path.startswith(_ROOTS) else f"{API}{path}"
         response = self.http.generic(method, address, content, content_type=content_type, headers=given)
         is_json = "json" in response.headers.get("Content-Type", "")
-        parsed = json.loads(response.content) if is_json and response.content else None
-        return Answer(
-            response.status_code, {k.lower(): v for k, v in response.headers.items()}, parsed, response.content
-        )
+        raw = response.getvalue()
+        parsed = json.loads(raw) if is_json and raw else None
+        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, parsed, raw)
 
     def get(self, path: str, **headers: str | None) -> Answer:
         """A GET."""

@@ -101,7 +101,9 @@ def _execute(claimed: list[Claimed]) -> tuple[list[CommandRow], int]:
         decided = [effect for row in wave if (effect := _decide(row, commands[row.id], world, finished))]
         statements += saving.orders(decided, now)
         effects += decided
-    written = db.execute_all([*statements, *saving.stock(effects, now), saving.ends(finished, now)])
+    written = db.execute_all(
+        [*statements, *saving.stock(effects, now), *saving.books(effects, now), saving.ends(finished, now)]
+    )
     finished_at, has_endpoints = written[0]
     ended = [end.row(now, finished_at) for end in finished]
     if not has_endpoints:

@@ -56,7 +56,7 @@ class PayOrder:
             return insufficient_stock(moved)
         return Applied(
             event="order.paid",
-            order=order.paid(),
+            order=order.paid(payment.method),
             products=moved.products,
             movements=moved.movements,
             status_change=StatusChange(source=order.status, target=move.target),

@@ -24,6 +24,7 @@ def test_creates_a_product_without_stock(manager: Till) -> None:
         "price": "9.99",
         "currency": "EUR",
         "tax_rate": "0",
+        "cost": None,
         "on_hand": 0,
         "reserved": 0,
         "available": 0,
@@ -167,6 +168,7 @@ EDITS: dict[str, Any] = {
     "price": "12.50",
     "currency": "USD",
     "tax_rate": "23.00",
+    "cost": "7.10",
     "low_stock_at": 5,
     "is_active": False,
 }
@@ -189,11 +191,14 @@ def test_changes_everything_at_once(manager: Till) -> None:
 
 def test_null_resets_what_is_optional(manager: Till) -> None:
     tea = manager.product("TEA", **{name: value for name, value in EDITS.items() if name not in {"name", "price"}})
-    answer = patch(manager, tea, dict.fromkeys(("description", "currency", "tax_rate", "low_stock_at", "is_active")))
+    answer = patch(
+        manager, tea, dict.fromkeys(("description", "currency", "tax_rate", "cost", "low_stock_at", "is_active"))
+    )
     assert answer.body == tea | {
         "description": "",
         "currency": "EUR",
         "tax_rate": "0",
+        "cost": None,
         "low_stock_at": None,
         "is_active": True,
         "version": 2,
@@ -221,6 +226,8 @@ def test_an_edit_that_changes_nothing_keeps_the_version(manager: Till, body: obj
         ({"price": "9.999"}, [("/price", "not-money")]),
         ({"price": "10000000000"}, [("/price", "out-of-range")]),
         ({"price": 9}, [("/price", "not-money")]),
+        ({"cost": "1.001"}, [("/cost", "not-money")]),
+        ({"cost": "10000000000"}, [("/cost", "out-of-range")]),
         ({"tax_rate": "100.01"}, [("/tax_rate", "not-a-percentage")]),
         ({"low_stock_at": 2**63}, [("/low_stock_at", "out-of-range")]),
         ({"is_active": "no"}, [("/is_active", "not-a-boolean")]),

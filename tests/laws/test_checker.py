@@ -16,6 +16,7 @@ SHIPPED = "a shipped order has left the shelf once, by the sum of its lines, and
 MOVED = "what an order has moved is what its status says; pieces refunded may have come back or not"
 PAID = "a paid order has one captured payment of its total until all of it went back, and no other order has any"
 BOOKS = "what was taken for an order and given back is what its payments and refunds say"
+HELD = "the books hold what was captured less what was refunded, and its tax"
 TAX = "a cancelled order has given all of its money back, and with the last money went the last tax"
 STEPS = "an order's history has no gap: each step begins where the last one ended"
 LAST = "an order's history leads from its creation to its status"
@@ -43,11 +44,11 @@ BREACHES: dict[str, tuple[LiteralString, set[str]]] = {
         {MOVED},
     ),
     "paid less": ("UPDATE payment SET amount = amount - 1", {PAID, BOOKS}),
-    "refunded without a refund": ("UPDATE orders SET refunded_total = 1 WHERE status = 'paid'", {BOOKS}),
+    "refunded without a refund": ("UPDATE orders SET refunded_total = 1 WHERE status = 'paid'", {BOOKS, HELD}),
     "the last money without its tax": (
         """UPDATE orders SET refunded_total = paid_total WHERE status = 'paid';
            UPDATE order_line SET tax_rate = 2300""",
-        {PAID, BOOKS, TAX},
+        {PAID, BOOKS, TAX, HELD},
     ),
     "refunded and still paid": ("UPDATE payment SET status = 'refunded'", {PAID}),
     "a step left out": ("DELETE FROM order_history WHERE to_status = 'confirmed'", {STEPS}),

@@ -65,7 +65,9 @@ def test_debits_each_product_once_with_the_quantities_of_all_its_lines() -> None
 def test_the_paid_order_keeps_its_lines_and_its_total() -> None:
     applied = GOOD.applied()
     assert GOOD.order is not None
-    assert applied.order == order(*GOOD.order.lines, status="paid", version=4, paid_total=GOOD.order.total)
+    assert applied.order == order(
+        *GOOD.order.lines, status="paid", version=4, paid_by="cash", paid_total=GOOD.order.total
+    )
     assert applied.event == "order.paid"
     assert applied.status_change == StatusChange(source="draft", target="paid")
     assert applied.refund is None
