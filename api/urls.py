@@ -15,6 +15,7 @@ from api.logins import TokenView
 from api.orders import AvailableActionsView, HistoryView, PaymentsView, list_orders, read_order
 from api.products import MovementsView, ProductsView, ProductView
 from api.stream import StreamView
+from api.visitors import VisitorTokenView
 from api.webhooks import (
     DeliveriesView,
     DeliveryView,
@@ -72,6 +73,7 @@ _V1 = [
 urlpatterns = [
     path("api/v1/", include(_V1)),
     # Without cookies and forms there is no cross-site request to forge.
+    path("demo/token", VisitorTokenView.as_view()),
     re_path(r"^health/?$", csrf_exempt(health.health)),
     path("health/live", csrf_exempt(health.live)),
     path("health/ready", csrf_exempt(health.ready)),

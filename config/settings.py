@@ -62,6 +62,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- web -----------------------------------------------------------------------------------------------------
 SECRET_KEY = env.secret("SECRET_KEY", _running.get("SECRET_KEY", "only-for-commands-run-without-any-server-0"))
 DEBUG = False
+DEMO = env.boolean("DEMO", default=False)
 ALLOWED_HOSTS = list(env.names("ALLOWED_HOSTS", ("*",)))
 PORT = env.integer("PORT", 8000, minimum=1, maximum=65_535)
 ROOT_URLCONF = "config.urls"

@@ -160,6 +160,7 @@ def _run(place: Place, environment: dict[str, str], interrupts: Interrupts) -> N
         "DATA_DIR": str(place.data_dir),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONUNBUFFERED": "1",
+        "DEMO": environment.get("DEMO", "").strip() or "true",  # whoever reaches this machine's own address may try it
     }
     _say("Preparing the database ...")
     keys_file = place.data_dir / KEYS_FILE

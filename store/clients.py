@@ -1,5 +1,6 @@
 """Clients and their API keys: created once, looked up for every request, the secret kept as a hash alone."""
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -13,7 +14,7 @@ from django.contrib.auth import authenticate as authenticate_user
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from domain.registry import AUDITOR, MANAGER, ROLES
+from domain.registry import AUDITOR, MANAGER, POS, ROLES
 from store import db
 from store.models import ApiKey, Client
 
@@ -24,6 +25,7 @@ _REMEMBERED_SECONDS = 1.0
 _REMEMBERED_AT_NEED_SECONDS = 60.0
 """How long a key still works while PostgreSQL cannot be asked: replays and finished commands are answered meanwhile."""
 _REMEMBERED_MAX = 10_000
+_VISITOR = "visitor"
 
 
 class ClientNameTaken(Exception):  # noqa: N818 - an expected no
@@ -76,8 +78,9 @@ def create_client(name: str, role: str) -> str:
     return f"{prefix}.{secret}"
 
 
-def create_person(name: str, role: str, password: str) -> None:
+def create_person(name: str, role: str, password: str | None) -> None:
     """Create a client who is a person and logs in with a password; managers and auditors also into the admin.
+    With None as password there is none that would do.
 
     Raises ClientNameTaken, ValueError.
     """
@@ -120,6 +123,20 @@ def authenticate_person(name: str, password: str) -> Caller | None:
 def person(client_id: int) -> Caller | None:
     """The active person with this id, and the role they have now."""
     return _remembering(_remembered_people, client_id, _find_person)
+
+
+def visitor() -> Caller | None:
+    """The till that all visitors of a demonstration share, made when the first one comes: a person without a password.
+
+    None when it was deactivated, or when its name is somebody else's.
+    """
+    if not Client.objects.filter(name=_VISITOR).exists():
+        with contextlib.suppress(ClientNameTaken, IntegrityError):
+            create_person(_VISITOR, POS, None)
+    client = Client.objects.select_related("user").filter(name=_VISITOR, role=POS, is_active=True).first()
+    if client is None or client.user is None or client.user.has_usable_password():
+        return None
+    return Caller(client.id, client.name, client.role)
 
 
 def name_of(client_id: int) -> str:
