@@ -1,9 +1,14 @@
 """What most tests need: the migrated database, emptied before each test, and clients with keys.
 
-Rows are committed for real, because acceptance and execution are transactions of their own.
+Rows are committed for real, because acceptance and execution are transactions of their own. Beside it one `make up`,
+for all tests that do not end it.
 """
 
+import shutil
+import signal
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -11,6 +16,7 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from store import attempts, backlog, clients
+from tests.config.running import Running
 from tests.guards import guards_asleep
 from tests.till import Till
 
@@ -84,3 +90,20 @@ def integration(database: None) -> Till:
 def auditor(database: None) -> Till:
     """Somebody who reads everything."""
     return Till.register("auditor-1", "auditor")
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """A folder that another user may pass through, as PostgreSQL has to when root runs the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="orderly-up-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def system(open_folder: Path) -> Iterator[Running]:
+    """`make up` on a folder of its own."""
+    running = Running(open_folder / "shared")
+    yield running
+    running.stop(signal.SIGTERM)
