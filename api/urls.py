@@ -7,7 +7,7 @@ from django.urls.converters import UUIDConverter
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.response import Response
 
-from api import health, problems, resources
+from api import health, landing, problems, resources
 from api.accounting import AccountsView, BalancesView, EntriesView, ExportView
 from api.commands import BatchView, CancelView, CommandsView, CommandView, RetryView
 from api.customers import CustomersView, CustomerView
@@ -73,6 +73,7 @@ _V1 = [
 urlpatterns = [
     path("api/v1/", include(_V1)),
     # Without cookies and forms there is no cross-site request to forge.
+    path("", csrf_exempt(landing.page)),
     path("demo/token", VisitorTokenView.as_view()),
     re_path(r"^health/?$", csrf_exempt(health.health)),
     path("health/live", csrf_exempt(health.live)),

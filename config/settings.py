@@ -108,6 +108,7 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [("landing", BASE_DIR / "api" / "landing" / "static")]
 WHITENOISE_USE_FINDERS = True  # files are served from the packages they came with; nothing has to be collected
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 REST_FRAMEWORK = {

@@ -238,6 +238,7 @@ def _welcome(place: Place, keys: dict[str, str], draft: Draft) -> str:
     pay = json.dumps({"type": "order.pay", "order_id": draft.order_id, "payload": {"method": "cash"}})
     listed = "\n".join(f"  {role:<12} Api-Key {key}" for role, key in keys.items())
     return f"""
+Open    {root}/
 API     {root}/api/v1
 Health  {root}/health/
 Flower  http://127.0.0.1:{place.flower_port}/
