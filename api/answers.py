@@ -1,5 +1,6 @@
 """Commands as HTTP answers: the same headers and the same bytes wherever a command is submitted or read."""
 
+import functools
 import hashlib
 import json
 import uuid
@@ -30,7 +31,7 @@ def submitted(caller: Caller, answer: Answer, wait_seconds: int | None) -> HttpR
     def say(found: Shown) -> Holdable:
         return of_command(found, status=200 if found.is_final else 202, **headers)
 
-    return _held(answer.id, wait_seconds, say, lambda: shown(caller, answer.id), answer.shown)
+    return _held(answer.id, wait_seconds, say, answer.shown)
 
 
 def submitted_together(answers: Sequence[Answer]) -> HttpResponse:
@@ -47,7 +48,7 @@ def read(caller: Caller, command_id: uuid.UUID, if_none_match: str, wait_seconds
             return of_command(Shown(b"", found.is_final), status=304, ETag=etag)
         return of_command(found, ETag=etag)
 
-    return _held(command_id, wait_seconds, say, lambda: shown(caller, command_id), shown(caller, command_id))
+    return _held(command_id, wait_seconds, say, shown(caller, command_id))
 
 
 def of_command(found: Shown, *, status: int = 200, **headers: str) -> Holdable:
@@ -55,19 +56,13 @@ def of_command(found: Shown, *, status: int = 200, **headers: str) -> Holdable:
     return _json(found.json, status, HEADERS | headers | ({} if found.is_final else _RETRY_AFTER))
 
 
-def _held(
-    command_id: uuid.UUID,
-    wait_seconds: int | None,
-    say: Callable[[Shown], Holdable],
-    look: Callable[[], Shown],
-    found: Shown,
-) -> Holdable:
-    """What there is to say; it is held back while the command has not ended and `look` may find more."""
+def _held(command_id: uuid.UUID, wait_seconds: int | None, say: Callable[[Shown], Holdable], found: Shown) -> Holdable:
+    """What there is to say; it is held back while the command has not ended."""
     response = say(found)
     if wait_seconds is not None:
         response["Preference-Applied"] = f"wait={wait_seconds}"
         if not found.is_final:
-            again = lambda: _held(command_id, wait_seconds, say, look, look())  # noqa: E731 - looks when it is asked
+            again = functools.partial(_held, command_id, wait_seconds, say)
             response.wait = Wait(command_id=command_id, seconds=wait_seconds, again=again)
     return response
 

@@ -10,7 +10,7 @@ import functools
 import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import structlog
@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from api.stream import Event, Stream, events_of, recent_events
+from api.stream import About, Event, Stream, events_of, recent_events
 from store import changes, commands
 from store.changes import Change
 
@@ -51,7 +51,7 @@ class Hub:
     def __init__(self, in_thread: InThread) -> None:
         self.stopped = False
         self._in_thread = in_thread
-        self._streams: set[Listener] = set()
+        self._streams: dict[About, set[Listener]] = defaultdict(set)
         self._told = Memory()
         self._waiting: dict[uuid.UUID, set[asyncio.Event]] = defaultdict(set)
         self._ended = Memory()
@@ -71,28 +71,19 @@ class Hub:
         """Whether the command ended a moment ago; since then it may have been queued again."""
         return command_id in self._ended
 
-    async def until_ended(self, command_id: uuid.UUID, seconds: float) -> None:
-        """Return when the command may have ended from now on, or after so many seconds."""
+    async def until_ended(self, command_id: uuid.UUID, deadline: float) -> None:
+        """Return when the command may have ended from now on, or at this time of the loop."""
         rung = asyncio.Event()
-        self._waiting[command_id].add(rung)
-        try:
-            await asyncio.wait_for(rung.wait(), seconds)
-        except TimeoutError:
-            return
-        finally:
-            self._waiting[command_id].discard(rung)
-            if not self._waiting[command_id]:
-                del self._waiting[command_id]
+        with _among(self._waiting, command_id, rung), suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await rung.wait()
 
     @contextmanager
     def listening(self, stream: Stream) -> Iterator["Listener"]:
         """A listener that gets every change the stream wants from now on, as long as the block lasts."""
         listener = Listener(stream)
-        self._streams.add(listener)
-        try:
+        with _among(self._streams, stream.about, listener):
             yield listener
-        finally:
-            self._streams.discard(listener)
 
     def _wake(self, ended: Sequence[uuid.UUID]) -> None:
         for command_id in ended:
@@ -120,14 +111,15 @@ class Hub:
                 if change is Change.ENDED:
                     self._wake(ids)
                 if self._streams:
-                    self._tell(await self._in_thread(functools.partial(events_of, ids)))
+                    self._tell(await self._in_thread(functools.partial(events_of, ids, set(self._streams))))
 
     def _tell(self, events: Sequence[Event]) -> None:
         for event in events:
             if event.id not in self._told:
                 self._told.add(event.id)
-                for listener in self._streams:
-                    listener.hear(event)
+                for about in event.abouts:
+                    for listener in self._streams.get(about, ()):
+                        listener.hear(event)
 
     async def _look(self) -> None:
         """See to it that nobody misses what nobody told."""
@@ -137,7 +129,7 @@ class Hub:
                 if self._waiting:
                     self._wake(await self._in_thread(functools.partial(commands.ended_among, list(self._waiting))))
                 if self._streams:
-                    self._tell(await self._in_thread(recent_events))
+                    self._tell(await self._in_thread(functools.partial(recent_events, set(self._streams), self._told)))
             except Error as error:
                 log.warning("table.unread", cause=str(error).strip())
 
@@ -180,6 +172,18 @@ class Memory:
     def fade(self) -> None:
         """Forget what is older than the last time."""
         self._before, self._now = self._now, set()
+
+
+@contextmanager
+def _among[K, T](groups: dict[K, set[T]], key: K, member: T) -> Iterator[None]:
+    """One more member of a group for the length of the block; an empty group is gone."""
+    groups[key].add(member)
+    try:
+        yield
+    finally:
+        groups[key].discard(member)
+        if not groups[key]:
+            del groups[key]
 
 
 async def _forget(memory: Memory, seconds: float) -> None:

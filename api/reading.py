@@ -1,6 +1,7 @@
 """Commands as one caller may see them: from Redis when they have ended, else from their table."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.problems import Problem, not_found_problem
@@ -31,6 +32,14 @@ def shown(caller: Caller, command_id: uuid.UUID) -> Shown:
     if not sees(caller, kept.client_id):
         raise not_found_problem()
     return Shown(kept.shown, is_final=True)
+
+
+def as_they_stand(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Shown]:
+    """Commands that somebody may see who has seen them before, all in one look; without those that are purged."""
+    found = {kept.id: Shown(kept.shown, is_final=True) for kept in cache.by_ids(ids)}
+    rows = commands.by_ids([command_id for command_id in ids if command_id not in found])
+    cache.keep(rows)
+    return found | {row.id: Shown(rendering.command_json(row), row.is_final) for row in rows}
 
 
 def visible(caller: Caller, command_id: uuid.UUID) -> CommandRow:

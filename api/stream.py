@@ -7,7 +7,7 @@ come once more then, with the same ids: what committed a little later than its c
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -35,6 +35,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 type Place = tuple[datetime, uuid.UUID]
 """Where in the order of changes: when, and of which command."""
+type About = uuid.UUID | int | None
+"""What a stream is about: one order, one client's commands, or everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,11 @@ class Event:
     order_id: uuid.UUID | None
     text: bytes
 
+    @property
+    def abouts(self) -> set[About]:
+        """What the streams are about that may want it."""
+        return _abouts(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
@@ -65,6 +72,11 @@ class Stream:
     order_id: uuid.UUID | None
     since: datetime | None
     begins: datetime
+
+    @property
+    def about(self) -> About:
+        """The least that holds all it wants."""
+        return self.order_id or (None if sees_all(self.caller) else self.caller.id)
 
     def wants(self, event: Event) -> bool:
         """Whether the event is for this client."""
@@ -112,22 +124,33 @@ class StreamView(APIView):
 
 def event_of(row: CommandRow) -> Event:
     """The event that tells of the command as it stands."""
-    event_id = f"{(row.changed_at - _EPOCH) // timedelta(microseconds=1)}-{row.id.hex}"
+    event_id = _id(row)
     text = b"id: %s\nevent: command\ndata: %s\n\n" % (event_id.encode(), rendering.command_json(row))
     return Event(event_id, row.changed_at, row.client_id, row.order_id, text)
 
 
-def events_of(ids: Iterable[uuid.UUID]) -> list[Event]:
-    """The events that tell of these commands as they stand, in the order given."""
-    wanted = list(ids)
-    rows = {row.id: row for row in commands.by_ids(wanted)}
-    return [event_of(rows[command_id]) for command_id in wanted if command_id in rows]
+def events_of(ids: Sequence[uuid.UUID], abouts: Collection[About]) -> list[Event]:
+    """The events that tell of these commands as they stand, in the order given, as far as they are about these."""
+    rows = {row.id: row for row in commands.by_ids(ids)}
+    found = [rows[command_id] for command_id in ids if command_id in rows]
+    return [event_of(row) for row in found if not _abouts(row).isdisjoint(abouts)]
 
 
-def recent_events() -> list[Event]:
-    """The events of the last seconds, for those who may have missed one."""
+def recent_events(abouts: Collection[About], told: Container[str]) -> list[Event]:
+    """The events of the last seconds about these that have not been told: somebody may have missed them."""
     since = datetime.now(UTC) - timedelta(seconds=LATE_SECONDS)
-    return [event_of(row) for row in commands.changed_since(since, uuid.UUID(int=0), RECENT_MAX)]
+    order_ids = [about for about in abouts if isinstance(about, uuid.UUID)]
+    client_ids = [about for about in abouts if isinstance(about, int)]
+    rows = commands.recently_changed(since, RECENT_MAX, order_ids, client_ids, everything=None in abouts)
+    return [event_of(row) for row in rows if _id(row) not in told]
+
+
+def _abouts(row: CommandRow | Event) -> set[About]:
+    return {row.order_id, row.client_id, None}
+
+
+def _id(row: CommandRow) -> str:
+    return f"{(row.changed_at - _EPOCH) // timedelta(microseconds=1)}-{row.id.hex}"
 
 
 def _since(event_id: str | None) -> datetime | None:

@@ -1,7 +1,7 @@
 """Answers that are held back until a command has ended.
 
 A view answers at once, with a `Wait`; the server (config/rsgi.py) holds the answer back, without a thread and
-without a database connection, and asks for another one when the command may have ended or the time is up.
+without a database connection, and has another one made when the command may have ended or the time is up.
 """
 
 import uuid
@@ -10,14 +10,18 @@ from dataclasses import dataclass
 
 from django.http import HttpResponse
 
+from api.reading import Shown
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """How long to hold an answer back; `again` gives it anew, with a wait while the command has not ended."""
+    """How long to hold an answer back; `again` makes it of the command as it stands by then, with a wait while that has
+    not ended.
+    """
 
     command_id: uuid.UUID
     seconds: float
-    again: Callable[[], HttpResponse]
+    again: Callable[[Shown], HttpResponse]
 
 
 class Holdable(HttpResponse):

@@ -7,13 +7,15 @@ for its command stands on the event loop meanwhile: no thread and no database co
 import asyncio
 import contextlib
 import functools
+import gc
 import io
+import math
 import os
 import queue
 import resource
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -40,7 +42,8 @@ _api, _pages = _handlers()
 
 from api.hub import Hub, Listener  # noqa: E402 - needs what Django has set up
 from api.prefer import CAN_WAIT  # noqa: E402
-from api.problems import Problem, plain, too_large  # noqa: E402
+from api.problems import plain, too_large  # noqa: E402
+from api.reading import as_they_stand  # noqa: E402
 from api.stream import Place, Stream  # noqa: E402
 from api.waiting import Wait  # noqa: E402
 
@@ -51,6 +54,10 @@ STREAM_SECONDS_MAX = 300
 """After so long a stream ends; the client resumes it, and its key is checked anew."""
 HEARTBEAT_SECONDS = 15
 PREAMBLE, HEARTBEAT = b"retry: 1000\n\n", b": still here\n\n"
+RUN_OUT_SECONDS = 0.1
+"""Waits run out at multiples of it, so that those that end at about the same time are answered together."""
+LOOK_MAX = 200
+"""How many answers are made anew at once: a few milliseconds."""
 FILES_MAX = 65_536
 """Every client that waits holds a socket."""
 
@@ -93,14 +100,42 @@ class Threads:
                 self._loop.call_soon_threadsafe(_settle, done, done.set_result, result)
 
 
+class Looks:
+    """Answers made anew: those asked for while a look is under way share the next one, its thread and its queries."""
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._asked: list[tuple[Wait, Answer, asyncio.Future[Answer]]] = []
+        self._looking: asyncio.Task[None] | None = None
+
+    async def again(self, wait: Wait, for_now: Answer) -> Answer:
+        """The answer as the command stands by now; the one that there is when nobody can say."""
+        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asked.append((wait, for_now, done))
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(self._look())
+        return await done
+
+    async def _look(self) -> None:
+        while self._asked:
+            asked, self._asked = self._asked[:LOOK_MAX], self._asked[LOOK_MAX:]
+            waits = [(wait, for_now) for wait, for_now, _done in asked]
+            answers = await self._threads.run(functools.partial(_again, waits))
+            for (_wait, _for_now, done), answer in zip(asked, answers, strict=True):
+                _settle(done, done.set_result, answer)
+        self._looking = None
+
+
 class Application:
     """An RSGI application: `__rsgi_init__` is called once with the loop, `__rsgi__` for each request."""
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the threads and, once the loop runs, the hub."""
+        gc.freeze()  # what has been imported stays for ever: collections need not walk through it
         _allow_many_sockets()
         self._threads = Threads(loop, THREADS)
         self._hub = Hub(self._threads.run)
+        self._looks = Looks(self._threads)
         loop.call_soon(self._hub.start)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -171,13 +206,13 @@ class Application:
     async def _held_back(self, answer: Answer, wait: Wait) -> Answer:
         """The answer once the command has ended or the time is up."""
         clock = asyncio.get_running_loop().time
-        deadline = clock() + wait.seconds
+        deadline = math.ceil((clock() + wait.seconds) / RUN_OUT_SECONDS) * RUN_OUT_SECONDS
         ended = self._hub.has_ended(wait.command_id)  # believed once: asking again and again would not change it
         while answer.wait is not None and clock() < deadline and not self._hub.stopped:
             if not ended:
-                await self._hub.until_ended(wait.command_id, deadline - clock())
+                await self._hub.until_ended(wait.command_id, deadline)
             ended = False
-            answer = await self._threads.run(functools.partial(_again, wait, answer))
+            answer = await self._looks.again(wait, answer)
         return answer
 
 
@@ -199,14 +234,16 @@ def _parts(response: HttpResponseBase) -> Iterator[bytes]:
         response.close()
 
 
-def _again(wait: Wait, for_now: Answer) -> Answer:
-    """The answer anew; the one that there is when PostgreSQL does not say more."""
+def _again(asked: Sequence[tuple[Wait, Answer]]) -> list[Answer]:
+    """Each answer anew; the one that there is when PostgreSQL does not say more."""
     try:
-        return _of_response(wait.again())
-    except Problem as problem:
-        return _of_response(plain(problem))
+        found = as_they_stand([wait.command_id for wait, _for_now in asked])
     except Exception:
-        return for_now
+        found = {}
+    return [
+        _of_response(wait.again(found[wait.command_id])) if wait.command_id in found else for_now
+        for wait, for_now in asked
+    ]
 
 
 def _of_response(response: HttpResponseBase, headers: list[tuple[str, str]] | None = None) -> Answer:

@@ -58,8 +58,13 @@ def seen(client_id: int, keys: Sequence[str]) -> list[str]:
 
 def by_id(command_id: uuid.UUID) -> Kept | None:
     """The finished command, if it is kept here."""
-    [found] = _fetch([_of_id(command_id.hex)])
-    return None if found is None else _read(command_id, found)
+    return next(iter(by_ids([command_id])), None)
+
+
+def by_ids(ids: Sequence[uuid.UUID]) -> list[Kept]:
+    """Those of the finished commands that are kept here."""
+    found = zip(ids, _fetch([_of_id(command_id.hex) for command_id in ids]), strict=True)
+    return [_read(command_id, text) for command_id, text in found if text is not None]
 
 
 def by_keys(client_id: int, keys: Sequence[str]) -> dict[str, Kept]:

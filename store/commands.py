@@ -59,22 +59,27 @@ _BY_ID = f"SELECT {COLUMNS} FROM command WHERE id = %s"  # noqa: S608 - the colu
 _ENDED_AMONG = "SELECT id FROM command WHERE id = ANY (%b::uuid[]) AND finished_at IS NOT NULL"
 _BY_IDS = f"SELECT {COLUMNS} FROM command WHERE id = ANY (%b::uuid[]) AND purged_at IS NULL"  # noqa: S608
 # Two ways to have changed, each with an index of its own: to have ended, and to be open still.
-_CHANGED_SINCE = f"""
+_CHANGED = f"""
 SELECT {COLUMNS} FROM (
     (SELECT * FROM command
-     WHERE finished_at >= %(moment)s AND (finished_at, id) > (%(moment)s, %(id)s) AND purged_at IS NULL
-         AND (%(client_id)s::bigint IS NULL OR client_id = %(client_id)s)
-         AND (%(order_id)s::uuid IS NULL OR order_id = %(order_id)s)
+     WHERE finished_at >= %(moment)s AND (finished_at, id) > (%(moment)s, %(id)s) AND purged_at IS NULL AND ({{those}})
      ORDER BY finished_at, id LIMIT %(limit)s)
     UNION ALL
     (SELECT * FROM command
      WHERE status IN ('queued', 'running', 'uncertain') AND status <> 'succeeded' AND purged_at IS NULL
-         AND (accepted_at, id) > (%(moment)s, %(id)s)
-         AND (%(client_id)s::bigint IS NULL OR client_id = %(client_id)s)
-         AND (%(order_id)s::uuid IS NULL OR order_id = %(order_id)s)
+         AND (accepted_at, id) > (%(moment)s, %(id)s) AND ({{those}})
      ORDER BY accepted_at, id LIMIT %(limit)s)
 ) AS changed ORDER BY coalesce(finished_at, accepted_at), id LIMIT %(limit)s
 """  # noqa: S608
+_CHANGED_SINCE = _CHANGED.format(
+    those="""(%(client_id)s::bigint IS NULL OR client_id = %(client_id)s)
+         AND (%(order_id)s::uuid IS NULL OR order_id = %(order_id)s)"""
+)
+# Subqueries, because PostgreSQL makes a hash table of each: there may be thousands of ids for thousands of rows.
+_RECENTLY_CHANGED = _CHANGED.format(
+    those="""%(everything)s OR client_id IN (SELECT unnest(%(client_ids)s::bigint[]))
+         OR order_id IN (SELECT unnest(%(order_ids)s::uuid[]))"""
+)
 _BY_KEYS = f"SELECT {COLUMNS} FROM command WHERE client_id = %s AND idempotency_key = ANY (%s)"  # noqa: S608
 
 
@@ -118,3 +123,12 @@ def changed_since(
     """Commands that have changed after this one changed at this moment, in the order of their changes."""
     wanted = {"moment": moment, "id": command_id, "limit": limit, "client_id": client_id, "order_id": order_id}
     return command_rows(_CHANGED_SINCE, wanted)
+
+
+@db.reconnecting
+def recently_changed(
+    since: datetime, limit: int, order_ids: Sequence[uuid.UUID], client_ids: Sequence[int], *, everything: bool
+) -> list[CommandRow]:
+    """Commands that have changed since then, in the order of their changes: of these orders and clients, or all."""
+    wanted = {"order_ids": list(order_ids), "client_ids": list(client_ids), "everything": everything}
+    return command_rows(_RECENTLY_CHANGED, {"moment": since, "id": uuid.UUID(int=0), "limit": limit} | wanted)
