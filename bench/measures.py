@@ -8,8 +8,8 @@ import dataclasses
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import psycopg
@@ -52,9 +52,17 @@ def accept(stage: Stage, design: Design, *, commands: int, rounds: int, connecti
         return accept_at(site, design, commands=commands, rounds=rounds, connections=connections)
 
 
-def accept_at(site: Site, design: Design, *, commands: int, rounds: int, connections: int = 16) -> Outcome:
-    """The same at a site that is there already."""
-    with site.connect() as connection, web(site, design) as port:
+def accept_at(
+    site: Site,
+    design: Design,
+    *,
+    commands: int,
+    rounds: int,
+    connections: int = 16,
+    beside: Callable[[int], AbstractContextManager[object]] = nullcontext,
+) -> Outcome:
+    """The same at a site that is there already, for the length of whatever goes on `beside` at the same port."""
+    with site.connect() as connection, web(site, design) as port, beside(port):
         before = design.count_commands(connection)
         outcomes = []
         for count in [commands // 8] + [commands] * rounds:

@@ -33,6 +33,17 @@ KEYS = (
     "replays_without_redis",
     "replays_without_redis_p99_ms",
     "replays_without_redis_transactions",
+    "accept_alone",
+    "accept_while_waited",
+    "accept_alone_p99_ms",
+    "accept_while_waited_p99_ms",
+    "waiting_clients",
+    "waiting_threads",
+    "waiting_connections",
+    "waiting_told_ms",
+    "webhooks",
+    "webhooks_p50_ms",
+    "webhooks_p99_ms",
     "empty_worker",
     "grown_worker",
     "empty_accept",
@@ -44,7 +55,9 @@ KEYS = (
     "empty_idle_p99_ms",
     "grown_idle_p99_ms",
 )
-"""The figures: per second, milliseconds or PostgreSQL transactions per 1,000 requests where the name says so."""
+"""The figures: per second; where the name says so, milliseconds, PostgreSQL transactions per 1,000 requests or what it
+names.
+"""
 
 type Figures = Mapping[str, float | None]
 
@@ -79,6 +92,11 @@ BARS = (
     Bar(label="idle p99, ms", figure="idle_p99_ms", limit=60, at_most=True),
     Bar(label="hot / worker", figure="hot", than="worker", limit=0.6),
     Bar(label="batch, per second", figure="batch", limit=4_000),
+    Bar(label="accept while 5,000 wait / alone", figure="accept_while_waited", than="accept_alone", limit=0.9),
+    Bar(label="clients that wait at one web process", figure="waiting_clients", limit=5_000),
+    Bar(label="its threads meanwhile", figure="waiting_threads", limit=20, at_most=True),
+    Bar(label="its PostgreSQL connections meanwhile", figure="waiting_connections", limit=8, at_most=True),
+    Bar(label="webhooks p99, ms", figure="webhooks_p99_ms", limit=500, at_most=True),
     Bar(label="grown / empty: worker", figure="grown_worker", than="empty_worker", limit=0.85),
     Bar(label="grown / empty: accept", figure="grown_accept", than="empty_accept", limit=0.85),
     Bar(
@@ -121,6 +139,17 @@ _LABELS = {
     "replays_without_redis": "replays while Redis is away",
     "replays_without_redis_p99_ms": "replays while Redis is away, p99",
     "replays_without_redis_transactions": "replays while Redis is away, PostgreSQL transactions",
+    "accept_alone": "accept, in turns with the next",
+    "accept_while_waited": "accept while clients wait at the same web process",
+    "accept_alone_p99_ms": "accept, in turns with the next, p99",
+    "accept_while_waited_p99_ms": "accept while clients wait, p99",
+    "waiting_clients": "clients that wait meanwhile, half by Prefer, half on streams",
+    "waiting_threads": "threads of the web process meanwhile",
+    "waiting_connections": "PostgreSQL connections of the web process meanwhile",
+    "waiting_told_ms": "from the commit that ends 2,500 commands to the last answer",
+    "webhooks": "webhooks to 20 healthy endpoints beside a dead one",
+    "webhooks_p50_ms": "webhooks, from commit to receipt, p50",
+    "webhooks_p99_ms": "webhooks, from commit to receipt, p99",
     "empty_worker": "growth: worker, empty tables",
     "grown_worker": "growth: worker, with a past",
     "empty_accept": "growth: accept, empty tables",
@@ -132,7 +161,13 @@ _LABELS = {
     "empty_idle_p99_ms": "growth: idle, p99, empty tables",
     "grown_idle_p99_ms": "growth: idle, p99, with a past",
 }
-_UNITS = {"_ms": "ms", "_transactions": "per 1,000 requests"}
+_UNITS = {
+    "_ms": "ms",
+    "_transactions": "per 1,000 requests",
+    "_clients": "clients",
+    "_threads": "threads",
+    "_connections": "connections",
+}
 
 
 def say(text: str) -> None:

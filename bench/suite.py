@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench import grown, measures, past, pgbench, polls
+from bench import grown, measures, past, pgbench, polls, waiting, webhooks
 from bench.grown import Turns
 from bench.load import Outcome
 from bench.orderly import Orderly
@@ -30,6 +30,9 @@ class Sizes:
     idle: int = 150
     polls: int = 640
     polls_seconds: float = 3.0
+    waiting_clients: int = 5_000
+    waiting_accept: int = 3_000
+    webhook_events: int = 1_000
     grown: Turns = Turns(orders=300_000, rounds=5, worker=5_000, accept=3_000, idle=100)
     rounds: int = 3
 
@@ -45,6 +48,8 @@ QUICK = Sizes(
     ordinary_whole=200,
     idle=60,
     polls_seconds=1.5,
+    waiting_accept=1_500,
+    webhook_events=200,
     grown=Turns(orders=30_000, rounds=2, worker=3_000, accept=1_500, idle=50),
     rounds=1,
 )
@@ -141,6 +146,19 @@ def _polls(stage: Stage, sizes: Sizes) -> Measured:
     return Measured(figures=figures, extra=extra)
 
 
+def _waiting(stage: Stage, sizes: Sizes) -> Measured:
+    figures = waiting.compare(stage, clients=sizes.waiting_clients, commands=sizes.waiting_accept, rounds=sizes.rounds)
+    return Measured(figures=figures)
+
+
+def _webhooks(stage: Stage, sizes: Sizes) -> Measured:
+    waits = webhooks.waits(stage, events=sizes.webhook_events)
+    return Measured(
+        figures={"webhooks": waits.per_second, "webhooks_p50_ms": waits.p50_ms, "webhooks_p99_ms": waits.p99_ms},
+        extra={"webhooks, the longest wait, ms": waits.worst_ms},
+    )
+
+
 def _grown(stage: Stage, sizes: Sizes) -> Measured:
     turns = sizes.grown
     about = f"growth: commands in the past (medians of {turns.rounds} rounds each, turn by turn)"
@@ -161,5 +179,7 @@ MEASURES: dict[str, Measure] = {
     "ordinary_whole": _ordinary_whole,
     "idle": _idle,
     "polls": _polls,
+    "waiting": _waiting,
+    "webhooks": _webhooks,
     GROWN: _grown,
 }
