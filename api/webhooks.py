@@ -240,7 +240,7 @@ def _endpoint(caller: Caller, endpoint_id: uuid.UUID) -> Endpoint:
 
 
 def _deliveries(caller: Caller) -> QuerySet[Delivery]:
-    rows = Delivery.objects.prefetch_related(Prefetch("tries", DeliveryAttempt.objects.order_by("at")))
+    rows = Delivery.objects.prefetch_related("endpoint", Prefetch("tries", DeliveryAttempt.objects.order_by("at")))
     return rows if may(caller.role, "webhooks.see_all") else rows.filter(endpoint__in=_endpoints(caller))
 
 

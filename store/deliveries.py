@@ -24,6 +24,8 @@ ASIDE_SECONDS = 300
 FAILING_DAYS_MAX = 5
 GONE = "The receiver answered 410: it wants no more webhooks."
 NOTHING_ARRIVES = f"Nothing could be delivered for {FAILING_DAYS_MAX} days."
+CANCEL_MAX = 5_000
+"""How many deliveries are cancelled at once, a tenth of a second: a dead endpoint may have a million of them."""
 LOOK_MAX = 50
 """How many due deliveries of an ordered endpoint are looked at; those that wait for others are then set aside."""
 
@@ -86,20 +88,21 @@ class _Due:
 _LOOK = """
 SELECT due.id, endpoint.id AS endpoint_id, due.next_attempt_at AS due_at, earlier.next_attempt_at AS waits_until
 FROM (
-    SELECT e.id, e.ordered, coalesce(room.free, %s::int) AS free
+    SELECT e.id, e.ordered, e.generation, coalesce(room.free, %s::int) AS free
     FROM webhook_endpoint e
     LEFT JOIN unnest(%s::uuid[], %s::int[]) AS room (endpoint_id, free) ON room.endpoint_id = e.id
     WHERE e.deleted_at IS NULL
 ) endpoint
 CROSS JOIN LATERAL (
     SELECT id, order_id, sequence, next_attempt_at FROM webhook_delivery
-    WHERE endpoint_id = endpoint.id AND status = 'pending' AND next_attempt_at <= now()
-        AND (leased_until IS NULL OR leased_until <= now())
+    WHERE endpoint_id = endpoint.id AND generation = endpoint.generation AND status = 'pending'
+        AND next_attempt_at <= now() AND (leased_until IS NULL OR leased_until <= now())
     ORDER BY next_attempt_at LIMIT CASE WHEN endpoint.ordered THEN greatest(endpoint.free, %s) ELSE endpoint.free END
 ) due
 LEFT JOIN LATERAL (
     SELECT next_attempt_at FROM webhook_delivery
-    WHERE endpoint_id = endpoint.id AND order_id = due.order_id AND status = 'pending' AND sequence < due.sequence
+    WHERE endpoint_id = endpoint.id AND generation = endpoint.generation AND status = 'pending'
+        AND order_id = due.order_id AND sequence < due.sequence
     ORDER BY sequence LIMIT 1
 ) earlier ON true
 WHERE endpoint.free > 0
@@ -114,6 +117,7 @@ WITH leased AS (
         SELECT id FROM webhook_delivery
         WHERE id = ANY (%s::uuid[]) AND status = 'pending' AND next_attempt_at <= now()
             AND (leased_until IS NULL OR leased_until <= now())
+            AND generation = (SELECT generation FROM webhook_endpoint WHERE id = endpoint_id)
         FOR UPDATE SKIP LOCKED))
     RETURNING id, endpoint_id, order_id, attempts_made, leased_until, event_id
 )
@@ -154,9 +158,11 @@ _CALL_NEXT = """
 UPDATE webhook_delivery d SET next_attempt_at = now()
 WHERE id = ANY (ARRAY(
     SELECT next.id FROM unnest(%s::uuid[], %s::uuid[]) AS ended (endpoint_id, order_id)
+    JOIN webhook_endpoint endpoint ON endpoint.id = ended.endpoint_id
     CROSS JOIN LATERAL (
         SELECT id FROM webhook_delivery
-        WHERE endpoint_id = ended.endpoint_id AND order_id = ended.order_id AND status = 'pending'
+        WHERE endpoint_id = endpoint.id AND generation = endpoint.generation AND status = 'pending'
+            AND order_id = ended.order_id
         ORDER BY sequence LIMIT 1
     ) next))
 AND (leased_until IS NULL OR leased_until < now())
@@ -180,19 +186,26 @@ ORDER BY id FOR UPDATE
 """
 _DISABLE = """
 UPDATE webhook_endpoint
-SET is_active = false, failing_since = NULL, disabled_reason = CASE WHEN id = ANY (%s::uuid[]) THEN %s ELSE %s END
+SET is_active = false, generation = generation + 1, failing_since = NULL,
+    disabled_reason = CASE WHEN id = ANY (%s::uuid[]) THEN %s ELSE %s END
 WHERE id = ANY (%s::uuid[])
 """
-_CANCEL = """
+_CANCEL_LEFT_BEHIND = """
 UPDATE webhook_delivery SET status = 'cancelled', next_attempt_at = NULL, leased_until = NULL
-WHERE endpoint_id = ANY (%s::uuid[]) AND status = 'pending'
+WHERE id = ANY (ARRAY(
+    SELECT past.id FROM webhook_endpoint endpoint CROSS JOIN LATERAL (
+        SELECT id FROM webhook_delivery
+        WHERE endpoint_id = endpoint.id AND generation < endpoint.generation AND status = 'pending'
+        LIMIT %s FOR UPDATE SKIP LOCKED
+    ) past
+    LIMIT %s))
 """
 _ARE_DUE = """
 SELECT EXISTS (
     SELECT FROM webhook_endpoint endpoint CROSS JOIN LATERAL (
         SELECT FROM webhook_delivery
-        WHERE endpoint_id = endpoint.id AND status = 'pending' AND next_attempt_at <= now()
-            AND (leased_until IS NULL OR leased_until <= now())
+        WHERE endpoint_id = endpoint.id AND generation = endpoint.generation AND status = 'pending'
+            AND next_attempt_at <= now() AND (leased_until IS NULL OR leased_until <= now())
         LIMIT 1
     ) due
     WHERE endpoint.deleted_at IS NULL)
@@ -231,6 +244,11 @@ def record(tries: Sequence[Tried]) -> None:
 def are_due() -> bool:
     """Whether any delivery waits to be sent."""
     return bool(db.scalars(_ARE_DUE)[0])
+
+
+def cancel_left_behind() -> int:
+    """Cancel what is pending of a generation that its endpoint has left behind, and so is never sent: how many."""
+    return db.execute(_CANCEL_LEFT_BEHIND, [CANCEL_MAX, CANCEL_MAX])
 
 
 def _in_turns(due: Iterable[_Due], rooms: Mapping[uuid.UUID, int], room: int) -> list[uuid.UUID]:
@@ -277,6 +295,6 @@ def _disable(failed: Iterable[uuid.UUID], gone: Iterable[uuid.UUID]) -> None:
     disabled = db.scalars(_LOCK_TO_DISABLE, [list(failed), list(gone), FAILING_DAYS_MAX])
     if disabled:
         db.execute(_DISABLE, [list(gone), GONE, NOTHING_ARRIVES, disabled])
-        db.execute(_CANCEL, [disabled])
+        cancel_left_behind()
         for endpoint in Endpoint.objects.filter(id__in=disabled):
             outbox.endpoint_disabled(endpoint)

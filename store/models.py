@@ -491,7 +491,8 @@ class Attempt(models.Model):
 class Endpoint(models.Model):
     """Where a client's webhooks go. Secrets are encrypted; the previous one signs beside the new one for a while.
 
-    `failing_since` is when the first of the present run of failures happened, null after any success.
+    `failing_since` is when the first of the present run of failures happened, null after any success. `generation`
+    rises whenever the endpoint is disabled or deleted: what is pending of an earlier one is never sent.
     """
 
     id = models.UUIDField(primary_key=True, default=uuids.uuid7)
@@ -506,6 +507,7 @@ class Endpoint(models.Model):
     previous_secret = models.BinaryField(null=True)
     previous_secret_until = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
+    generation = models.IntegerField(db_default=0)
     created_at = models.DateTimeField(db_default=Now())
     deleted_at = models.DateTimeField(null=True)
 
@@ -542,7 +544,7 @@ class Delivery(models.Model):
     """One event to one endpoint, leased by a courier until `leased_until`; `attempts_made` counts since the last start.
 
     `order_id` and `sequence` are the event's when the endpoint wants them in order, else null: then the delivery waits
-    until no earlier one of its order is pending.
+    until no earlier one of its order is pending. `generation` is the endpoint's when the delivery was started.
     """
 
     id = models.UUIDField(primary_key=True, default=uuids.uuid7)
@@ -553,6 +555,7 @@ class Delivery(models.Model):
     order_id = models.UUIDField(null=True)
     sequence = models.BigIntegerField(null=True)
     attempts_made = models.IntegerField(db_default=0)
+    generation = models.IntegerField(db_default=0)
     next_attempt_at = models.DateTimeField(null=True)
     leased_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -570,7 +573,9 @@ class Delivery(models.Model):
         ]
         indexes = [
             models.Index(
-                name="webhook_delivery_due", fields=["endpoint", "next_attempt_at"], condition=Q(status="pending")
+                name="webhook_delivery_due",
+                fields=["endpoint", "generation", "next_attempt_at"],
+                condition=Q(status="pending"),
             ),
             models.Index(
                 name="webhook_delivery_in_order",

@@ -21,7 +21,7 @@ from store.commands import CommandRow
 from store.models import Endpoint
 
 _RECEIVERS = """
-SELECT endpoint.id, client_id, client.role = 'manager' AS sees_all, event_types, endpoint.is_active, ordered
+SELECT endpoint.id, client_id, client.role = 'manager' AS sees_all, event_types, endpoint.is_active, ordered, generation
 FROM webhook_endpoint AS endpoint JOIN client ON client.id = client_id
 WHERE deleted_at IS NULL AND client.is_active
 ORDER BY endpoint.id
@@ -34,14 +34,15 @@ FROM unnest(%b::uuid[], %b::text[], %b::bigint[], %b::uuid[], %b::bigint[], %b::
      AS new (id, type, sequence, order_id, client_id, data, occurred_at)
 """
 _INSERT_DELIVERIES = """
-INSERT INTO webhook_delivery (next_attempt_at, id, event_id, endpoint_id, event_type, order_id, sequence)
-SELECT statement_timestamp(), * FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::uuid[], %b::bigint[])
+INSERT INTO webhook_delivery (next_attempt_at, id, event_id, endpoint_id, event_type, generation, order_id, sequence)
+SELECT statement_timestamp(), *
+FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::uuid[], %b::bigint[])
 """
 # A courier that has one in hand loses its lease, and with it the say about how this one ends.
 _DELIVER_AGAIN = f"""
 {_INSERT_DELIVERIES}
 ON CONFLICT (event_id, endpoint_id) DO UPDATE SET
-    status = 'pending', attempts_made = 0, next_attempt_at = excluded.next_attempt_at,
+    status = 'pending', attempts_made = 0, generation = excluded.generation, next_attempt_at = excluded.next_attempt_at,
     order_id = excluded.order_id, sequence = excluded.sequence, leased_until = NULL
 """
 
@@ -56,6 +57,7 @@ class Receiver:
     event_types: list[str]
     is_active: bool
     ordered: bool
+    generation: int
 
     def wants(self, event_type: str, client_id: int | None) -> bool:
         """Whether an event goes there; `client_id` is the client whose business it is, None if it is everybody's."""
@@ -100,7 +102,9 @@ def ping(endpoint: Endpoint) -> uuid.UUID:
     event = _Happened(Event(type=PING, data={"endpoint": rendering.endpoint(endpoint)}), client_id=endpoint.client_id)
     delivery_id = uuid7()
     db.execute(_INSERT_EVENTS, db.columns([event.columns()]))
-    db.execute(_INSERT_DELIVERIES, db.columns([(delivery_id, event.id, endpoint.id, PING, None, None)]))
+    db.execute(
+        _INSERT_DELIVERIES, db.columns([(delivery_id, event.id, endpoint.id, PING, endpoint.generation, None, None)])
+    )
     return delivery_id
 
 
@@ -172,4 +176,4 @@ def _delivery(
     receiver: Receiver, event_id: uuid.UUID, event_type: str, order_id: uuid.UUID | None, sequence: int | None
 ) -> tuple[object, ...]:
     queued = (order_id, sequence) if receiver.ordered else (None, None)
-    return (uuid7(), event_id, receiver.id, event_type, *queued)
+    return (uuid7(), event_id, receiver.id, event_type, receiver.generation, *queued)

@@ -209,14 +209,18 @@ def endpoint(row: Endpoint) -> dict[str, Any]:
 
 
 def delivery(row: Delivery, attempts: Iterable[DeliveryAttempt]) -> dict[str, Any]:
-    """The delivery resource; attempts oldest first."""
+    """The delivery resource; attempts oldest first.
+
+    What its endpoint has left behind is never sent, and shown as cancelled before its turn to be cancelled has come.
+    """
+    is_over = row.status == "pending" and row.generation < row.endpoint.generation
     return {
         "id": str(row.id),
         "endpoint_id": str(row.endpoint_id),
         "webhook_id": str(row.event_id),
         "event_type": row.event_type,
-        "status": row.status,
-        "next_attempt_at": shown_time(row.next_attempt_at),
+        "status": "cancelled" if is_over else row.status,
+        "next_attempt_at": None if is_over else shown_time(row.next_attempt_at),
         "attempts": [_attempt(each) for each in attempts],
         "created_at": shown_time(row.created_at),
     }

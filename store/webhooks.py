@@ -1,7 +1,7 @@
 """Endpoints and deliveries as their owners change them: registered, edited, removed, pinged, sent again.
 
-Whoever deactivates or deletes an endpoint locks its row against every writer of deliveries (store/outbox.py), and
-cancels what is pending under that lock: nothing is left that would be sent.
+Whoever deactivates or deletes an endpoint locks its row against every writer of deliveries (store/outbox.py) and raises
+its generation: what is pending of the one before is never sent. It is cancelled, the first few thousand at once.
 """
 
 import base64
@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from domain.events import DISABLED, PING
-from store import db, outbox, sealing
+from store import db, deliveries, outbox, sealing
 from store.models import Delivery, Endpoint
 from store.outbox import EventRow, Receiver
 
@@ -29,10 +29,6 @@ REPLAY_PIECE = 1_000
 """How many events one transaction of a replay looks at: a courier that sends to the endpoint waits for it meanwhile."""
 _CLOCKS_DIFFER_MILLISECONDS = 60_000
 
-_CANCEL_PENDING = """
-UPDATE webhook_delivery SET status = 'cancelled', next_attempt_at = NULL, leased_until = NULL
-WHERE endpoint_id = %s AND status = 'pending'
-"""
 _PUT_IN_ORDER = """
 UPDATE webhook_delivery SET order_id = event.order_id, sequence = event.sequence
 FROM webhook_event AS event
@@ -82,9 +78,11 @@ def change(endpoint_id: uuid.UUID, wanted: Callable[[Endpoint], Mapping[str, Any
         columns = wanted(row)
         for name, value in columns.items():
             setattr(row, name, value)
-        row.save(update_fields=list(columns))
         if was_active and not row.is_active:
-            db.execute(_CANCEL_PENDING, [row.id])
+            row.generation += 1
+        row.save(update_fields=[*columns, "generation"])
+        if was_active and not row.is_active:
+            deliveries.cancel_left_behind()
         elif was_ordered != row.ordered:
             db.execute(_PUT_IN_ORDER if row.ordered else _PUT_OUT_OF_ORDER, [row.id])
         return row
@@ -96,8 +94,8 @@ def remove(endpoint_id: uuid.UUID) -> bool:
         row = _locked(endpoint_id)
         if row is None:
             return False
-        Endpoint.objects.filter(id=row.id).update(deleted_at=Now())
-        db.execute(_CANCEL_PENDING, [row.id])
+        Endpoint.objects.filter(id=row.id).update(deleted_at=Now(), generation=row.generation + 1)
+        deliveries.cancel_left_behind()
         return True
 
 

@@ -50,6 +50,7 @@ def deliver(
             event=event,
             endpoint=to,
             event_type=event.type,
+            generation=to.generation,
             order_id=event.order_id if to.ordered else None,
             sequence=event.sequence if to.ordered else None,
             **wanted,

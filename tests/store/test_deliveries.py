@@ -1,13 +1,14 @@
 """Deliveries: leased fairly, in order where order is wanted, and whatever came of them written down once."""
 
 import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
-from store import deliveries
+from store import deliveries, rendering, webhooks
 from store.deliveries import ASIDE_SECONDS, LEASE_SECONDS, LOOK_MAX
 from store.models import Delivery, DeliveryAttempt, Endpoint, Event
 from tests.store.plans import watched
@@ -253,6 +254,33 @@ def test_five_days_of_failures_disable_the_endpoint_cancel_what_is_pending_and_t
     assert disabled.disabled_reason == deliveries.NOTHING_ARRIVES
     assert statuses(made) == ["cancelled"] * 5
     assert [each.event_type for each in Delivery.objects.filter(endpoint=other)] == ["endpoint.disabled"]
+
+
+def test_a_long_row_is_over_at_once_and_cancelled_bite_by_bite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "CANCEL_MAX", 2)
+    to, order_id = endpoint(ordered=True), uuid.uuid4()
+    past = deliver(to, 5, order_id=order_id)
+    webhooks.change(to.id, lambda _row: {"is_active": False})
+    assert Counter(statuses(past)) == {"cancelled": 2, "pending": 3}
+    assert {rendering.delivery(row(each), [])["status"] for each in past} == {"cancelled"}
+    assert (claim(), deliveries.are_due()) == ([], False)
+    afresh = webhooks.change(to.id, lambda _row: {"is_active": True})
+    assert afresh is not None
+    [made] = deliver(afresh, order_id=order_id, first=6)
+    assert [each.id for each in claim()] == [made.id]
+    assert [deliveries.cancel_left_behind() for _ in range(3)] == [2, 1, 0]
+    assert (statuses(past), statuses([made])) == (["cancelled"] * 5, ["pending"])
+
+
+def test_what_is_left_behind_is_sent_when_it_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "CANCEL_MAX", 0)
+    to = endpoint()
+    [made] = deliver(to)
+    for is_active in (False, True):
+        webhooks.change(to.id, lambda _row, now=is_active: {"is_active": now})
+    assert claim() == []
+    assert webhooks.retry(row(made))
+    assert [each.id for each in claim()] == [made.id]
 
 
 def test_a_success_in_five_days_keeps_it_active() -> None:
