@@ -81,7 +81,8 @@ class DeliveryFilters(Filters):
 
     def within(self) -> dict[str, object]:
         """The conditions that lead the best index."""
-        leading = next((name for name in ("endpoint_id", "status") if getattr(self, name) is not None), None)
+        columns = ("endpoint_id", "status", "event_type")
+        leading = next((name for name in columns if getattr(self, name) is not None), None)
         return {} if leading is None else {leading: getattr(self, leading)}
 
 

@@ -584,6 +584,7 @@ class Delivery(models.Model):
             ),
             models.Index(name="webhook_delivery_listed", fields=["endpoint", "id"]),
             models.Index(name="webhook_delivery_by_status", fields=["status", "id"]),
+            models.Index(name="webhook_delivery_by_type", fields=["event_type", "id"]),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Endpoints, events and deliveries as they stand in their tables, for tests of what becomes of them."""
+"""Endpoints, events and deliveries as they stand in their tables, for tests of who hears and what becomes of it."""
 
 import base64
 import uuid
@@ -13,18 +13,41 @@ from uuid_utils.compat import uuid7
 from store import clients, deliveries, sealing
 from store.deliveries import Claimed, Tried
 from store.models import Client, Delivery, Endpoint, Event
+from store.rendering import shown_time
 from tests.receiver import Received
+from tests.till import Till
 
 SECRET = bytes(range(32))
 DATA = {"order": {"id": "1", "total": "29.97"}, "command_id": "2"}
 
 
-def endpoint(url: str = "https://example.com/", **columns: Any) -> Endpoint:
-    """An endpoint of a manager."""
-    if not Client.objects.filter(name="owner").exists():
-        clients.create_client("owner", "manager")
+def endpoint(
+    url: str = "https://example.com/", *, of: Till | None = None, wants: Sequence[str] = (), **columns: Any
+) -> Endpoint:
+    """An endpoint of this client, or of a manager; without types it gets all."""
+    owner = of or Till(name="owner", role="manager", key="")
+    if not Client.objects.filter(name=owner.name).exists():
+        clients.create_client(owner.name, owner.role)
     sealed = {"secret": sealing.seal(SECRET)} | columns
-    return Endpoint.objects.create(client=Client.objects.get(name="owner"), url=url, **sealed)
+    return Endpoint.objects.create(
+        client=Client.objects.get(name=owner.name), url=url, event_types=list(wants), **sealed
+    )
+
+
+def heard(where: Endpoint, *prefixes: str) -> list[str]:
+    """The types of the events that are delivered there, oldest first; only those that begin so."""
+    types = Delivery.objects.filter(endpoint=where).order_by("event_id").values_list("event__type", flat=True)
+    return [name for name in types if name.startswith(prefixes or "")]
+
+
+def body(event: Event) -> dict[str, Any]:
+    """What a webhook posts."""
+    return {
+        "type": event.type,
+        "timestamp": shown_time(event.occurred_at),
+        "sequence": event.sequence,
+        "data": event.data,
+    }
 
 
 def deliver(

@@ -11,9 +11,9 @@ import pytest
 from domain.events import CATALOGUE
 from store import rendering, sealing, webhooks
 from store.models import Delivery, DeliveryAttempt, Endpoint, Event
-from tests.endpoints import body, endpoint, heard
 from tests.schemas import breaches
 from tests.till import Till
+from tests.webhooks import body, endpoint, heard
 from worker.bell import Bell
 
 ADDRESS = "https://93.184.215.14/hooks"
@@ -350,7 +350,7 @@ def test_a_replay_sends_what_was_missed_and_what_was_sent_once_more(
     manager: Till, integration: Till, rings: list[str], monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
     monkeypatch.setattr(webhooks, "REPLAY_PIECE", piece)
-    everything = endpoint(manager)
+    everything = endpoint(of=manager)
     manager.run("order.create")
     late = register(integration, event_types=["order.created", "command.succeeded"])
     since = datetime.now(UTC).isoformat()

@@ -23,11 +23,11 @@ from store.models import Command as CommandModel
 from store.models import Delivery, Endpoint, Event
 from tests import invariants
 from tests.concurrency.workers import at_once
-from tests.endpoints import body, endpoint, heard
 from tests.guards import guards_asleep
 from tests.schemas import breaches
 from tests.store.shop import execute
 from tests.till import Till, entry, run_drain
+from tests.webhooks import body, endpoint, heard
 from worker.bell import Bell
 from worker.execute import BatchFailed, execute_batch
 from worker.sweep import sweep
@@ -84,10 +84,10 @@ def test_a_batch_of_200_tells_several_endpoints_all_they_want(
     manager: Till, integration: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "LANES", 1)
-    everything = endpoint(manager)
-    orders = endpoint(integration, "order.created", "order.paid", ordered=True)
-    low = endpoint(integration, "stock.low")
-    resting = endpoint(manager, "order.archived", is_active=False)
+    everything = endpoint(of=manager)
+    orders = endpoint(of=integration, wants=["order.created", "order.paid"], ordered=True)
+    low = endpoint(of=integration, wants=["stock.low"])
+    resting = endpoint(of=manager, wants=["order.archived"], is_active=False)
     manager.product("TEA", stock=40, low_stock_at=39)
     manager.batch(*[each for _ in range(40) for each in a_life()])
     assert run_drain(batch_max=200).batches == 1
@@ -110,7 +110,7 @@ def test_a_batch_of_200_tells_several_endpoints_all_they_want(
 
 
 def test_an_ordered_endpoint_gets_each_order_in_sequence_without_gaps(manager: Till) -> None:
-    ordered, loose = endpoint(manager, ordered=True), endpoint(manager)
+    ordered, loose = endpoint(of=manager, ordered=True), endpoint(of=manager)
     manager.product("TEA", stock=10)
     entries = [a_life() for _ in range(4)]
     for step in zip(*entries, strict=True):
@@ -132,7 +132,7 @@ def test_an_ordered_endpoint_gets_each_order_in_sequence_without_gaps(manager: T
 
 
 def test_each_move_of_a_product_within_a_batch_is_told_with_the_stock_after_it(manager: Till) -> None:
-    stock = endpoint(manager, "stock.changed", "stock.low")
+    stock = endpoint(of=manager, wants=["stock.changed", "stock.low"])
     manager.product("TEA", low_stock_at=4)
     manager.batch(
         entry("stock.receive", {"sku": "TEA", "qty": 6}),
@@ -251,7 +251,7 @@ ENDS: dict[Callable[[Till], str], str] = {
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
 def test_every_end_is_told_once_and_as_it_is_read(manager: Till, end: Callable[[Till], str], rings: list[int]) -> None:
-    everything = endpoint(manager)
+    everything = endpoint(of=manager)
     command_id = end(manager)
     assert told_of(command_id) == [ENDS[end]]
     event = Event.objects.get(type=ENDS[end], data__command__id=command_id)
@@ -277,7 +277,7 @@ def test_whoever_waits_is_told_of_every_end(
 
 @pytest.mark.parametrize("end", [poison, stumble])
 def test_the_end_of_a_retried_command_is_told_anew(manager: Till, end: Callable[[Till], str]) -> None:
-    endpoint(manager)
+    endpoint(of=manager)
     command_id = end(manager)
     with with_bug("order.create", explode):
         assert manager.post(f"/commands/{command_id}/retry").status == 202
@@ -290,7 +290,7 @@ def test_the_end_of_a_retried_command_is_told_anew(manager: Till, end: Callable[
 
 
 def test_what_is_rolled_back_is_never_told(manager: Till, monkeypatch: pytest.MonkeyPatch, rings: list[int]) -> None:
-    endpoint(manager)
+    endpoint(of=manager)
     manager.product("TEA", stock=1)
     manager.batch(*a_life())
     before, rung = Event.objects.count(), list(rings)
@@ -309,7 +309,7 @@ def test_what_is_rolled_back_is_never_told(manager: Till, monkeypatch: pytest.Mo
 
 
 def test_several_workers_tell_every_end_once(manager: Till, integration: Till) -> None:
-    all_of_it, own = endpoint(manager), endpoint(integration, ordered=True)
+    all_of_it, own = endpoint(of=manager), endpoint(of=integration, ordered=True)
     manager.product("TEA", stock=10)
     for till in (manager, integration) * 3:
         till.batch(*[each for _ in range(5) for each in a_life()])
@@ -324,7 +324,7 @@ def test_several_workers_tell_every_end_once(manager: Till, integration: Till) -
 
 
 def test_the_checker_sees_an_end_that_was_not_told_one_told_twice_and_a_gap(manager: Till) -> None:
-    endpoint(manager)
+    endpoint(of=manager)
     manager.run("order.create")
     ends = Event.objects.filter(type="command.succeeded")
     copied = ends.get()
@@ -344,8 +344,8 @@ def test_ends_are_told_to_the_submitter_and_to_managers_and_all_else_to_everybod
     pos: Till, integration: Till, manager: Till
 ) -> None:
     other = Till.register("shop-2", "integration")
-    ends = {till.name: endpoint(till, "command.succeeded") for till in (integration, other, manager)}
-    orders = {till.name: endpoint(till, "order.created") for till in (integration, other, manager)}
+    ends = {till.name: endpoint(of=till, wants=["command.succeeded"]) for till in (integration, other, manager)}
+    orders = {till.name: endpoint(of=till, wants=["order.created"]) for till in (integration, other, manager)}
     for till in (pos, integration, other, manager, manager):
         till.run("order.create")
     assert {name: len(heard(each)) for name, each in ends.items()} == {"shop-1": 1, "shop-2": 1, "manager-1": 5}
@@ -353,7 +353,7 @@ def test_ends_are_told_to_the_submitter_and_to_managers_and_all_else_to_everybod
 
 
 def test_a_deactivated_client_hears_nothing(integration: Till, manager: Till) -> None:
-    its, managers = endpoint(integration), endpoint(manager)
+    its, managers = endpoint(of=integration), endpoint(of=manager)
     execute("UPDATE client SET is_active = false WHERE name = %s", integration.name)
     manager.run("order.create")
     assert (len(heard(its)), len(heard(managers))) == (0, 2)
@@ -372,14 +372,14 @@ def test_a_deactivated_client_hears_nothing(integration: Till, manager: Till) ->
 def test_events_are_kept_for_endpoints_that_rest_and_not_for_those_that_are_gone(
     manager: Till, columns: dict[str, Any], events: int, deliveries: int, rings: list[int]
 ) -> None:
-    where = endpoint(manager)
+    where = endpoint(of=manager)
     Endpoint.objects.filter(id=where.id).update(**columns)
     manager.run("order.create")
     assert (Event.objects.count(), Delivery.objects.count(), len(rings)) == (events, deliveries, int(deliveries > 0))
 
 
 def test_a_new_delivery_is_due_at_once(manager: Till) -> None:
-    endpoint(manager, "order.created")
+    endpoint(of=manager, wants=["order.created"])
     manager.run("order.create")
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.attempts_made, delivery.leased_until) == ("pending", 0, None)
@@ -390,9 +390,9 @@ def test_a_new_delivery_is_due_at_once(manager: Till) -> None:
 def test_that_an_endpoint_was_disabled_is_told_to_its_clients_others_and_to_managers(
     integration: Till, manager: Till
 ) -> None:
-    broken = endpoint(integration, is_active=False, disabled_reason="It is gone.")
-    its_other, managers = endpoint(integration), endpoint(manager)
-    deaf, strangers = endpoint(manager, "order.paid"), endpoint(Till.register("shop-2", "integration"))
+    broken = endpoint(of=integration, is_active=False, disabled_reason="It is gone.")
+    its_other, managers = endpoint(of=integration), endpoint(of=manager)
+    deaf, strangers = endpoint(of=manager, wants=["order.paid"]), endpoint(of=Till.register("shop-2", "integration"))
     with transaction.atomic():
         assert outbox.endpoint_disabled(broken) == 2
     assert [heard(each) for each in (its_other, managers)] == [["endpoint.disabled"]] * 2
@@ -409,7 +409,7 @@ def test_nothing_is_left_to_send_to_an_endpoint_that_a_batch_saw_active(
     manager: Till, monkeypatch: pytest.MonkeyPatch, end: str, locked: bool
 ) -> None:
     """It goes between the batch's look at it and the batch's commit."""
-    where = endpoint(manager)
+    where = endpoint(of=manager)
     manager.submit("order.create")
     going = threading.Thread(target=lambda: at_once(1, lambda: _end(where, end)))
     if not locked:

@@ -4,22 +4,27 @@ The tables are large and one-sided, the statements those of the application, the
 """
 
 import base64
+import hashlib
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from store import backlog, commands, db, ending, inbox, queue, retention
+from store import backlog, commands, db, deliveries, ending, inbox, queue, retention, webhooks
+from store.deliveries import Claimed
 from tests.conftest import empty
 from tests.guards import guards_asleep
 from tests.store.plans import Plan, watched
 from tests.store.shop import execute
 from tests.till import Till
+from tests.webhooks import tried
 
-LARGE = {"command", "orders", "order_line", "order_history", "stock_movement", "customer", "product"}
+WEBHOOKS = {"webhook_event", "webhook_delivery", "webhook_attempt"}
+LARGE = WEBHOOKS | {"command", "orders", "order_line", "order_history", "stock_movement", "customer", "product"}
 ROWS_MAX = 1_300
 """How many rows of a large table one node of a plan may read: at worst all that failed, of everybody."""
 POPULAR_TIMES = 8
@@ -27,7 +32,8 @@ POPULAR_TIMES = 8
 
 # The older half of the commands is purged. Of the rest none is cancelled, expired or about stock, a few are queued, and
 # all that failed, one in sixteen, are creations of the shop. One till has been idle for long. The newer half of the
-# orders is archived; none is of a fulfilment.
+# orders is archived; none is of a fulfilment. The older half of the events is to be forgotten. All deliveries of the
+# first endpoint have been made, but for one in 400; those of the second one are left behind or not yet due.
 FILL: tuple[LiteralString, ...] = (
     "INSERT INTO product (id, sku, name, price, currency) SELECT md5('p' || n)::uuid, 'P' || n, 'Product', 1, 'EUR' "
     "FROM generate_series(1, 20000) n",
@@ -59,11 +65,28 @@ FILL: tuple[LiteralString, ...] = (
     "not_before, expires_at) SELECT md5('q' || n)::uuid, 50000 + n, n %% 64, 'order.pay', 'queued', "
     "(SELECT id FROM client WHERE name = 'till'), 'queued ' || n, '', '{}', n %% 2 = 0, now(), now() "
     "FROM generate_series(1, 200) n",
+    "INSERT INTO webhook_endpoint (id, client_id, url, ordered, secret, description, event_types, is_active, "
+    "generation) SELECT md5('w' || n)::uuid, (SELECT id FROM client WHERE name = 'boss'), 'https://example.com/', "
+    "n = 2, '', '', '{}', true, 1 FROM generate_series(1, 2) n",
+    "INSERT INTO webhook_event (id, type, order_id, sequence, data, occurred_at) "
+    "SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || lpad(to_hex(n), 20, '0'))::uuid, "
+    "'order.paid', md5('o' || n)::uuid, n, '{}', at FROM generate_series(1, 20000) n, "
+    "LATERAL (SELECT now() - interval '1 day' * CASE WHEN n <= 10000 THEN 31 ELSE 1 END AS at) AS moment",
+    "INSERT INTO webhook_delivery (id, event_id, endpoint_id, event_type, status, generation, next_attempt_at, "
+    "order_id, sequence) SELECT md5('d' || sequence)::uuid, id, md5('w' || 1 + ends_late::int)::uuid, type, "
+    "CASE WHEN is_open THEN 'pending' ELSE 'delivered' END, CASE WHEN sequence %% 800 = 0 THEN 1 ELSE 0 END, "
+    "CASE WHEN is_open THEN now() + interval '1 h' * (sequence %% 400) END, CASE WHEN ends_late THEN order_id END, "
+    "CASE WHEN ends_late THEN sequence END FROM webhook_event, LATERAL (SELECT sequence > 19000 AS ends_late, "
+    "sequence > 19000 OR sequence %% 400 = 0 AS is_open) AS how",
+    "INSERT INTO webhook_attempt (delivery_id, at, duration_ms, status) SELECT id, created_at, 5, 200 "
+    "FROM webhook_delivery WHERE status = 'delivered'",
     "ANALYZE",
 )
 COMMAND = uuid.UUID(int=39_999)
 ORDER, CUSTOMER = "f1584b99-5a47-7098-6ad7-5bb8d29e9734", "a9f7e979-65d6-cf79-9a52-9102a973b8b9"
 NOBODY = str(uuid.UUID(int=0))
+LATELY = datetime.now(UTC) - timedelta(hours=1)
+ENDPOINT = str(uuid.UUID(hex=hashlib.md5(b"w1").hexdigest()))
 STATUSES = ("succeeded", "failed", "queued", "running", "cancelled", "expired", "uncertain")
 
 LISTS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -96,6 +119,11 @@ LISTS: dict[str, dict[str, tuple[str, ...]]] = {
         "/customers": ("",),
         "/customers?is_active=": ("true", "any", "false"),
         "/customers?tax_id=": ("tax%201", "nobody"),
+        "/webhooks/endpoints": ("",),
+        "/webhooks/deliveries": ("",),
+        "/webhooks/deliveries?status=": ("delivered", "pending", "exhausted"),
+        "/webhooks/deliveries?event_type=": ("order.paid", "endpoint.disabled"),
+        "/webhooks/deliveries?endpoint_id=": (ENDPOINT, NOBODY),
     },
     "shop": {"/commands": ("",), "/commands?status=": STATUSES[1:]},
     "idle": {"/commands": ("",), "/commands?status=": STATUSES, "/commands?type=": ("order.pay", "order.create")},
@@ -127,6 +155,13 @@ STATEMENTS: dict[str, Callable[[], object]] = {
     "purge": retention.purge,
     "delete": retention.delete,
     "by id": lambda: commands.by_id(COMMAND),
+    "forget events": retention.forget_events,
+    "cancel deliveries": deliveries.cancel_left_behind,
+    "claim deliveries": lambda: deliveries.claim(200, {}, 100),
+    "record deliveries": lambda: deliveries.record([tried(each) for each in claimed()]),
+    "record failures": lambda: deliveries.record([tried(each, 410, gone=True) for each in claimed()]),
+    "are deliveries due": deliveries.are_due,
+    "events to replay": lambda: db.rows(dict, webhooks._EVENTS_SINCE, [webhooks._first_id(LATELY), LATELY, 1_000]),
     "by keys": lambda: commands.by_keys(1, [f"key {number}" for number in range(200)]),
 }
 
@@ -144,9 +179,17 @@ def tills(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         yield registered
         with guards_asleep():  # dead rows would slow down whatever empties the tables next
             execute("TRUNCATE command, orders, order_line, order_history, stock_movement, customer, product, payment")
+        execute("TRUNCATE webhook_endpoint, webhook_event, webhook_delivery, webhook_attempt")
         execute("ANALYZE")
         empty()
         connection.close()
+
+
+def claimed() -> list[Claimed]:
+    """What a courier would be given."""
+    found = deliveries.claim(200, {}, 100)
+    assert found
+    return found
 
 
 def check(plans: list[Plan]) -> None:
@@ -190,11 +233,13 @@ def test_the_last_page_does_not_search_what_is_purged(tills: dict[str, Till], wh
 
 
 @pytest.mark.parametrize("run", STATEMENTS.values(), ids=STATEMENTS)
-def test_a_statement_of_the_queue_and_of_retention_is_answered_from_an_index(
+def test_a_statement_of_queue_courier_and_retention_is_answered_from_an_index(
     tills: dict[str, Till], run: Callable[[], object]
 ) -> None:
     for _ in range(POPULAR_TIMES):
-        with watched() as plans, transaction.atomic():
+        around = transaction.atomic()
+        around._from_testcase = True  # a durable transaction may be nested in it
+        with watched() as plans, around:
             run()
             transaction.set_rollback(True)
         check(plans)
