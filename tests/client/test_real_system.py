@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 
 from orderly_client import (
@@ -25,7 +26,9 @@ from orderly_client import (
     UnauthenticatedError,
     drafts,
 )
+from orderly_client.conversation import Answer
 from tests.client.conftest import Shop
+from tests.client.standin import Asked, standing_in
 
 
 def test_an_order_from_draft_to_paid(shop: Shop, till: Orderly) -> None:
@@ -116,6 +119,22 @@ def test_a_command_for_later_can_be_taken_back(till: Orderly) -> None:
     assert till.wait(later, timeout_seconds=0.2).status == "queued"
     assert till.cancel_command(later.id).status == "cancelled"
     assert till.cancel_command(str(later.id)).is_final
+
+
+def test_a_command_is_waited_for_by_looking_again_where_nobody_hears_that_one_would_wait(shop: Shop) -> None:
+    def pass_on_all_but_that(asked: Asked) -> Answer:
+        headers = {name: text for name, text in asked.headers.items() if name != "prefer"}
+        answer = httpx.request(asked.method, f"{shop.url}{asked.path}", content=asked.body, headers=headers, timeout=30)
+        kept = {name: answer.headers[name] for name in ("content-type", "retry-after") if name in answer.headers}
+        return Answer(status=answer.status_code, headers=kept, body=answer.content)
+
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    with standing_in(pass_on_all_but_that) as proxy, Orderly(proxy.url, shop.pos, wait_seconds=30) as till:
+        created = till.create_order(not_before=soon)
+    assert created.succeeded
+    assert {each.headers["prefer"].partition("=")[0] for each in proxy.asked} == {"wait"}
+    assert proxy.paths()[0] == "POST /api/v1/commands"
+    assert set(proxy.paths()[1:]) == {f"GET /api/v1/commands/{created.id}"}
 
 
 def test_many_commands_have_their_outcomes_in_their_order(shop: Shop, till: Orderly) -> None:
