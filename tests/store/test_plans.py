@@ -238,7 +238,7 @@ def test_a_statement_of_queue_courier_and_retention_is_answered_from_an_index(
 ) -> None:
     for _ in range(POPULAR_TIMES):
         around = transaction.atomic()
-        around._from_testcase = True  # a durable transaction may be nested in it
+        around._from_testcase = True  # type: ignore[attr-defined] # a durable transaction may be nested in it
         with watched() as plans, around:
             run()
             transaction.set_rollback(True)
