@@ -238,12 +238,12 @@ def _again(asked: Sequence[tuple[Wait, Answer]]) -> list[Answer]:
     """Each answer anew; the one that there is when PostgreSQL does not say more."""
     try:
         found = as_they_stand([wait.command_id for wait, _for_now in asked])
+        return [
+            _of_response(wait.again(found[wait.command_id])) if wait.command_id in found else for_now
+            for wait, for_now in asked
+        ]
     except Exception:
-        found = {}
-    return [
-        _of_response(wait.again(found[wait.command_id])) if wait.command_id in found else for_now
-        for wait, for_now in asked
-    ]
+        return [for_now for _wait, for_now in asked]
 
 
 def _of_response(response: HttpResponseBase, headers: list[tuple[str, str]] | None = None) -> Answer:
