@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """Columns with a default, which PostgreSQL adds without rewriting the tables, and the index of what is due."""
 
     dependencies = [
-        ("store", "0005_webhooks"),
+        ("store", "0009_books"),
     ]
 
     operations = [

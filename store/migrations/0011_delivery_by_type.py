@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """One index."""
 
     dependencies = [
-        ("store", "0006_delivery_generations"),
+        ("store", "0010_delivery_generations"),
     ]
 
     operations = [
