@@ -101,8 +101,9 @@ _TEMPLATE: tuple[LiteralString, ...] = (
 )
 
 _ORDERS: LiteralString = """
-INSERT INTO orders (id, workflow, status, version, currency, total, created_at, updated_at)
-SELECT order_id, 'counter', 'paid', 3, 'EUR', %(price)s * %(lines)s, created_at, paid_at FROM past ORDER BY n
+INSERT INTO orders (id, workflow, status, version, currency, total, paid_by, paid_total, created_at, updated_at)
+SELECT order_id, 'counter', 'paid', 3, 'EUR', %(price)s * %(lines)s, 'cash', %(price)s * %(lines)s, created_at, paid_at
+FROM past ORDER BY n
 """
 _LINES: LiteralString = """
 INSERT INTO order_line (order_id, position, product_id, sku, name, qty, unit_price)
@@ -156,6 +157,17 @@ INSERT INTO payment (id, order_id, command_id, method, amount, tendered, currenc
 SELECT uuidv7(paid_at - clock_timestamp()), order_id, pay_id, 'cash', %(price)s * %(lines)s, 3000, 'EUR', paid_at
 FROM past ORDER BY n
 """
+_ENTRIES: LiteralString = """
+INSERT INTO journal_entry (id, kind, order_id, command_id, occurred_at)
+SELECT uuidv7(paid_at - clock_timestamp()), 'payment', order_id, pay_id, paid_at FROM past ORDER BY n
+"""
+_POSTINGS: LiteralString = """
+INSERT INTO posting (entry_id, position, account, amount, currency)
+SELECT id, position, account, side * %(price)s * %(lines)s, 'EUR'
+FROM journal_entry JOIN past USING (order_id)
+CROSS JOIN (VALUES (0, 'cash', 1), (1, 'revenue', -1)) AS line (position, account, side)
+ORDER BY n, position
+"""
 _SALES: LiteralString = """
 INSERT INTO stock_movement (product_id, id, kind, on_hand_delta, reserved_delta, order_id, command_id, created_at)
 SELECT product_id, uuidv7(paid_at - clock_timestamp()), 'sale', -qty, 0, order_id, pay_id, paid_at
@@ -175,6 +187,7 @@ _STEPS: dict[str, tuple[LiteralString, ...]] = {
     "commands": (_COMMANDS,),
     "history": (_HISTORY,),
     "payments": (_PAYMENTS,),
+    "the books": (_ENTRIES, _POSTINGS),
     "stock movements": (_SALES, _RECEIPTS),
     "tidied up": ("VACUUM ANALYZE", "CHECKPOINT"),
 }

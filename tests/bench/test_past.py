@@ -29,10 +29,10 @@ def since(site: Site, connection: psycopg.Connection) -> datetime:
 
 
 def test_it_has_the_rows_of_its_orders(since: datetime, connection: psycopg.Connection) -> None:
-    tables = ("orders", "order_line", "command", "order_history", "payment")
+    tables = ("orders", "order_line", "command", "order_history", "payment", "posting")
     counted = [connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() for table in tables]
 
-    assert counted == [(ORDERS,), (3 * ORDERS,), (past.commands_of(ORDERS),), (2 * ORDERS,), (ORDERS,)]
+    assert counted == [(ORDERS,), (3 * ORDERS,), (past.commands_of(ORDERS),), (2 * ORDERS,), (ORDERS,), (2 * ORDERS,)]
     assert past.commands_of(300_000) == 1_000_000
 
 
