@@ -179,7 +179,8 @@ def tills(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         yield registered
         with guards_asleep():  # dead rows would slow down whatever empties the tables next
             execute(
-                "TRUNCATE command, orders, order_line, order_history, stock_movement, customer, product, payment, refund"
+                "TRUNCATE command, orders, order_line, order_history, stock_movement, customer, product, payment, "
+                "refund"
             )
         execute("TRUNCATE webhook_endpoint, webhook_event, webhook_delivery, webhook_attempt")
         execute("ANALYZE")
