@@ -11,6 +11,7 @@ from api import tokens
 from api.problems import Problem
 from domain.access import may, roles_of
 from store import clients
+from store.audit import API, Actor
 from store.clients import Caller
 
 _SCHEMES: dict[str, Callable[[str], Caller | None]] = {"api-key": clients.authenticate, "bearer": tokens.holder}
@@ -49,6 +50,12 @@ def caller_of(request: Request) -> Caller:
     caller = request.user
     assert isinstance(caller, Caller), "the view lets nobody else in"
     return caller
+
+
+def actor_of(request: Request) -> Actor:
+    """Who acts by a request that has passed `Authenticated`, as the audit trail has it."""
+    caller = caller_of(request)
+    return Actor(name=caller.name, via=API, caller=caller, address=request.META.get("REMOTE_ADDR") or None)
 
 
 def demand(caller: Caller, right: str) -> None:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import answers
-from api.authentication import caller_of, demand
+from api.authentication import actor_of, caller_of, demand
 from api.pages import Filters, asked, filters_of, page
 from api.parsing import BATCH_BYTES_MAX
 from api.prefer import wait_seconds
@@ -23,6 +23,7 @@ from domain import registry
 from domain.fields import Breach, Choice, Identifier, Text, escape, optional
 from domain.result import RETRYABLE
 from store import changes, commands, ending, inbox, rendering
+from store.audit import Actor
 from store.changes import Change
 from store.commands import CommandRow
 from store.models import FINAL_STATUSES, OPEN_STATUSES, Client, Command
@@ -112,7 +113,7 @@ class CancelView(APIView):
         row = visible(caller, command_id)
         if row.client_id != caller.id:
             demand(caller, "commands.cancel_all")
-        cancelled = row.status == "queued" and _cancel(row)
+        cancelled = row.status == "queued" and _cancel(row, actor_of(request))
         after = commands.by_id(row.id)
         assert after is not None, "commands are never deleted"
         if not cancelled and after.status != "cancelled":
@@ -128,7 +129,7 @@ class RetryView(APIView):
         caller = caller_of(request)
         row = visible(caller, command_id)
         demand(caller, "commands.retry")
-        lane = inbox.retry(row.id, sorted(RETRYABLE))
+        lane = inbox.retry(row.id, sorted(RETRYABLE), actor_of(request))
         if lane is None:
             detail = f"Only commands that failed with {' or '.join(sorted(RETRYABLE))} can be retried."
             raise Problem(409, "not-retryable", detail)
@@ -150,8 +151,8 @@ def traceparent_of(request: HttpRequest) -> str | None:
     return header if _TRACEPARENT.fullmatch(header) else None
 
 
-def _cancel(row: CommandRow) -> bool:
-    ended = ending.cancel(row.id, row.lane)
+def _cancel(row: CommandRow, actor: Actor) -> bool:
+    ended = ending.cancel(row.id, row.lane, actor)
     changes.tell(Change.ENDED, ended.ids)
     bell.ring([row.lane])  # a drain that found the lane locked by this cancel has gone
     if ended.deliveries:

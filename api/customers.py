@@ -10,14 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.authentication import caller_of, demand
+from api.authentication import actor_of, caller_of, demand
 from api.editing import edited, merged
 from api.pages import Filters, asked, filters_of, page
 from api.preconditions import etag, unless_known
 from api.problems import not_found_problem
 from api.tax_ids import TaxId
 from domain.fields import Boolean, Breach, Choice, Invalid, Text, optional, parse, required
-from store import rendering
+from store import editing, rendering
 from store.models import Customer
 
 
@@ -75,7 +75,7 @@ class CustomersView(APIView):
     def post(self, request: Request) -> Response:
         """Create a customer."""
         demand(caller_of(request), "customers.write")
-        customer = Customer.objects.create(**asdict(parse(NewCustomer, request.data)))
+        customer = editing.create(Customer, asdict(parse(NewCustomer, request.data)), actor_of(request))
         headers = {"Location": f"{rendering.API}/customers/{customer.id}", "ETag": etag(customer.version)}
         return Response(rendering.customer(customer), status=201, headers=headers)
 
@@ -100,7 +100,7 @@ class CustomerView(APIView):
     def delete(self, request: Request, customer_id: uuid.UUID) -> Response:
         """Deactivate it, for orders refer to it; again and again, with the same answer."""
         demand(caller_of(request), "customers.write")
-        edited(request, Customer, customer_id, lambda _row: {"is_active": False})
+        edited(request, Customer, customer_id, lambda _row: {"is_active": False}, act="deleted")
         return Response(status=204)
 
 

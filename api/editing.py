@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework.request import Request
 
+from api.authentication import actor_of
 from api.preconditions import false_precondition, if_match
 from api.problems import not_found_problem
 from store import editing
@@ -14,11 +15,15 @@ from store.models import Customer, Product
 
 
 def edited[R: (Customer, Product)](
-    request: Request, model: type[R], row_id: uuid.UUID, wanted: Callable[[R], Mapping[str, object]]
+    request: Request,
+    model: type[R],
+    row_id: uuid.UUID,
+    wanted: Callable[[R], Mapping[str, object]],
+    act: str = "updated",
 ) -> R:
     """The row after the edit; raises 404 for an unknown one, 412 when `If-Match` names another version."""
     try:
-        row = editing.edit(model, row_id, if_match(request), wanted)
+        row = editing.edit(model, row_id, if_match(request), wanted, actor_of(request), act)
     except editing.Stale:
         raise false_precondition() from None
     if row is None:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.authentication import caller_of, demand
+from api.authentication import actor_of, caller_of, demand
 from api.editing import edited, merged
 from api.pages import Filters, asked, filters_of, page
 from api.preconditions import etag, unless_known
@@ -31,7 +31,7 @@ from domain.fields import (
     required,
 )
 from domain.items import SKU
-from store import rendering
+from store import editing, rendering
 from store.models import Product, StockMovement
 
 _PRICE_MAX = Decimal("9999999999.99")
@@ -103,7 +103,7 @@ class ProductsView(APIView):
         demand(caller_of(request), "products.write")
         new = _described(request.data)
         try:
-            product = Product.objects.create(**new.columns())
+            product = editing.create(Product, new.columns(), actor_of(request))
         except IntegrityError:
             raise Problem(409, "sku-exists", f"There is a product {new.sku} already.") from None
         product.refresh_from_db()

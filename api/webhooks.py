@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.authentication import caller_of, demand
+from api.authentication import actor_of, caller_of, demand
 from api.editing import merged
 from api.pages import Filters, asked, filters_of, page
 from api.problems import not_found_problem
@@ -100,7 +100,7 @@ class EndpointsView(APIView):
         new = parse(NewEndpoint, request.data)
         _demand_address(new.url)
         try:
-            endpoint, secret = webhooks.register(caller.id, new.columns())
+            endpoint, secret = webhooks.register(caller.id, new.columns(), actor_of(request))
         except webhooks.TooManyEndpoints:
             detail = f"would be more than the {webhooks.ENDPOINTS_MAX} endpoints that a client may have"
             raise Invalid(Breach("", "too-many", detail)) from None
@@ -123,14 +123,14 @@ class EndpointView(APIView):
         assert isinstance(sent, dict), "anything else has been refused"
         if "url" in sent:
             _demand_address(described.url)  # before any lock: looking up a name takes its time
-        changed = webhooks.change(row.id, lambda locked: _columns(locked, sent))
+        changed = webhooks.change(row.id, lambda locked: _columns(locked, sent), actor_of(request))
         if changed is None:
             raise not_found_problem()
         return Response(rendering.endpoint(changed))
 
     def delete(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         """Delete it; what it has not been sent yet is cancelled."""
-        if not webhooks.remove(_endpoint(_writer(request), endpoint_id).id):
+        if not webhooks.remove(_endpoint(_writer(request), endpoint_id).id, actor_of(request)):
             raise not_found_problem()
         return Response(status=204)
 
@@ -140,7 +140,7 @@ class RotateSecretView(APIView):
 
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         """A new secret, shown once; the old one signs beside it for a day."""
-        rotated = webhooks.rotate_secret(_endpoint(_writer(request), endpoint_id).id)
+        rotated = webhooks.rotate_secret(_endpoint(_writer(request), endpoint_id).id, actor_of(request))
         if rotated is None:
             raise not_found_problem()
         return Response(_with_secret(*rotated), headers=_SHOWN_ONCE)
@@ -151,7 +151,7 @@ class PingView(APIView):
 
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         """Send a ping; its delivery tells what came of it."""
-        delivery = webhooks.ping(_endpoint(_writer(request), endpoint_id).id)
+        delivery = webhooks.ping(_endpoint(_writer(request), endpoint_id).id, actor_of(request))
         if delivery is None:
             raise not_found_problem()
         bell.ring_courier()
@@ -165,7 +165,7 @@ class ReplayView(APIView):
         """Deliver again what has happened since then."""
         row = _endpoint(_writer(request), endpoint_id)
         wish = parse(ReplayWish, request.data)
-        delivered = webhooks.replay(row.id, wish.since)
+        delivered = webhooks.replay(row.id, wish.since, actor_of(request))
         if delivered:
             bell.ring_courier()
         return Response({"deliveries": delivered}, status=202)
@@ -197,7 +197,7 @@ class RetryDeliveryView(APIView):
     def post(self, request: Request, delivery_id: uuid.UUID) -> Response:
         """Start it afresh, under the same webhook-id."""
         caller = _writer(request)
-        if not webhooks.retry(_delivery(caller, delivery_id)):
+        if not webhooks.retry(_delivery(caller, delivery_id), actor_of(request)):
             raise not_found_problem()
         bell.ring_courier()
         return Response(_shown(_delivery(caller, delivery_id)), status=202)

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.db import transaction
 
-from store import db, outbox, queue
+from store import audit, db, outbox, queue
+from store.audit import Actor
 from store.commands import COLUMNS, CommandRow, command_rows
 
 _EXPIRED_LANES = "SELECT DISTINCT lane FROM command WHERE status = 'queued' AND expires_at <= clock_timestamp()"
@@ -35,11 +36,14 @@ class Ended:
     deliveries: int
 
 
-def cancel(command_id: uuid.UUID, lane: int) -> Ended:
+def cancel(command_id: uuid.UUID, lane: int, actor: Actor | None = None) -> Ended:
     """Cancel the command if it is still queued. Waits for the lane's current batch."""
     with transaction.atomic(durable=True):
         queue.lock_lanes([lane])
-        return _ended(command_rows(_CANCEL, [command_id]))
+        rows = command_rows(_CANCEL, [command_id])
+        if rows and actor is not None:
+            audit.record(actor, "command.cancelled", "command", command_id)
+        return _ended(rows)
 
 
 def expire(error: dict[str, Any]) -> Ended:

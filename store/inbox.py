@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.db import transaction
 
-from store import db
+from store import audit, db
+from store.audit import Actor
 from store.commands import COLUMNS, CommandRow, command_rows
 
 
@@ -94,10 +96,13 @@ def _row(position: int, submission: Submission, lanes: int) -> dict[str, object]
     }
 
 
-def retry(command_id: uuid.UUID, codes: Sequence[str]) -> int | None:
+def retry(command_id: uuid.UUID, codes: Sequence[str], actor: Actor | None = None) -> int | None:
     """Queue a command that failed with one of `codes` again, behind all others of its order: its lane, or None."""
-    lanes = db.scalars(_RETRY, [command_id, list(codes)])
-    return lanes[0] if lanes else None
+    with transaction.atomic(durable=True):
+        lanes = db.scalars(_RETRY, [command_id, list(codes)])
+        if lanes and actor is not None:
+            audit.record(actor, "command.retried", "command", command_id)
+        return lanes[0] if lanes else None
 
 
 def unpark() -> int:

@@ -1,7 +1,8 @@
 """Endpoints and deliveries as their owners change them: registered, edited, removed, pinged, sent again.
 
 Whoever deactivates or deletes an endpoint locks its row against every writer of deliveries (store/outbox.py) and raises
-its generation: what is pending of the one before is never sent. It is cancelled, the first few thousand at once.
+its generation: what is pending of the one before is never sent. It is cancelled, the first few thousand at once. What an
+`actor` does is in the audit trail.
 """
 
 import base64
@@ -11,12 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from domain.events import DISABLED, PING
-from store import db, deliveries, outbox, sealing
+from store import audit, db, deliveries, outbox, sealing
+from store.audit import Actor
 from store.models import Delivery, Endpoint
 from store.outbox import EventRow, Receiver
 
@@ -55,17 +58,21 @@ class TooManyEndpoints(Exception):  # noqa: N818 - an expected no
     """The client has `ENDPOINTS_MAX` endpoints already."""
 
 
-def register(client_id: int, columns: Mapping[str, Any]) -> tuple[Endpoint, str]:
+def register(client_id: int, columns: Mapping[str, Any], actor: Actor | None = None) -> tuple[Endpoint, str]:
     """A new endpoint, and its secret, to be shown once. Raises TooManyEndpoints."""
     if Endpoint.objects.filter(client_id=client_id, deleted_at=None).count() >= ENDPOINTS_MAX:
         raise TooManyEndpoints
     key = secrets.token_bytes(SECRET_BYTES)
-    endpoint = Endpoint.objects.create(client_id=client_id, secret=sealing.seal(key), **columns)
+    with transaction.atomic(durable=True):
+        endpoint = Endpoint.objects.create(client_id=client_id, secret=sealing.seal(key), **columns)
+        _record(actor, "endpoint.created", endpoint.id, audit.created(_told(columns)))
     endpoint.refresh_from_db()
     return endpoint, _shown(key)
 
 
-def change(endpoint_id: uuid.UUID, wanted: Callable[[Endpoint], Mapping[str, Any]]) -> Endpoint | None:
+def change(
+    endpoint_id: uuid.UUID, wanted: Callable[[Endpoint], Mapping[str, Any]], actor: Actor | None = None
+) -> Endpoint | None:
     """The endpoint as `wanted` says its columns shall be; None when there is none. Raises what `wanted` raises.
 
     Deactivating it cancels its pending deliveries; what waits already is put in order, or no longer, as it wants now.
@@ -76,6 +83,10 @@ def change(endpoint_id: uuid.UUID, wanted: Callable[[Endpoint], Mapping[str, Any
             return None
         was_active, was_ordered = row.is_active, row.ordered
         columns = wanted(row)
+        before, after = _told({name: getattr(row, name) for name in columns}), _told(columns)
+        changes = {name: [before[name], after[name]] for name in after if getattr(row, name) != columns[name]}
+        if changes:
+            _record(actor, "endpoint.updated", row.id, changes)
         for name, value in columns.items():
             setattr(row, name, value)
         if was_active and not row.is_active:
@@ -88,7 +99,7 @@ def change(endpoint_id: uuid.UUID, wanted: Callable[[Endpoint], Mapping[str, Any
         return row
 
 
-def remove(endpoint_id: uuid.UUID) -> bool:
+def remove(endpoint_id: uuid.UUID, actor: Actor | None = None) -> bool:
     """Delete the endpoint and cancel its pending deliveries; whether there was one."""
     with transaction.atomic(durable=True):
         row = _locked(endpoint_id)
@@ -96,10 +107,11 @@ def remove(endpoint_id: uuid.UUID) -> bool:
             return False
         Endpoint.objects.filter(id=row.id).update(deleted_at=Now(), generation=row.generation + 1)
         deliveries.cancel_left_behind()
+        _record(actor, "endpoint.deleted", row.id)
         return True
 
 
-def rotate_secret(endpoint_id: uuid.UUID) -> tuple[Endpoint, str] | None:
+def rotate_secret(endpoint_id: uuid.UUID, actor: Actor | None = None) -> tuple[Endpoint, str] | None:
     """Give the endpoint a new secret, to be shown once; the one before signs beside it for a day."""
     key = secrets.token_bytes(SECRET_BYTES)
     with transaction.atomic(durable=True):
@@ -109,17 +121,21 @@ def rotate_secret(endpoint_id: uuid.UUID) -> tuple[Endpoint, str] | None:
         row.previous_secret, row.secret = row.secret, sealing.seal(key)
         row.previous_secret_until = datetime.now(UTC) + ROTATION
         row.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
+        _record(actor, "endpoint.secret_rotated", row.id)
         return row, _shown(key)
 
 
-def ping(endpoint_id: uuid.UUID) -> Delivery | None:
+def ping(endpoint_id: uuid.UUID, actor: Actor | None = None) -> Delivery | None:
     """Have a ping sent to the endpoint, active or not: its delivery; None when there is no endpoint."""
     with transaction.atomic(durable=True):
         row = _locked(endpoint_id)
-        return None if row is None else Delivery.objects.get(id=outbox.ping(row))
+        if row is None:
+            return None
+        _record(actor, "endpoint.pinged", row.id)
+        return Delivery.objects.get(id=outbox.ping(row))
 
 
-def retry(delivery: Delivery) -> bool:
+def retry(delivery: Delivery, actor: Actor | None = None) -> bool:
     """Start the delivery afresh, now, if its endpoint is active; False when that is no more."""
     event = delivery.event
     past = EventRow(
@@ -129,14 +145,17 @@ def retry(delivery: Delivery) -> bool:
         receiver = _receiver(delivery.endpoint_id)
         if receiver is not None:
             outbox.deliver_again(receiver, [past])
+            _record(actor, "delivery.retried", delivery.id)
         return receiver is not None
 
 
-def replay(endpoint_id: uuid.UUID, since: datetime) -> int:
+def replay(endpoint_id: uuid.UUID, since: datetime, actor: Actor | None = None) -> int:
     """Have every event since then delivered to the endpoint again that it wants and may see: how many.
 
     None while it is not active. Piece by piece, each a transaction: what is pending by then is sent meanwhile.
     """
+    # Before the first piece: a replay that is cut short has been asked for all the same.
+    _record(actor, "endpoint.replayed", endpoint_id, {"since": [None, since.isoformat()]})
     after, delivered = _first_id(since), 0
     while True:
         with transaction.atomic(durable=True):
@@ -156,6 +175,21 @@ class _Past(EventRow):
     """An event, and the endpoint it is about, which is not to hear of itself."""
 
     about: uuid.UUID | None
+
+
+def _record(
+    actor: Actor | None, action: str, subject_id: uuid.UUID, changes: Mapping[str, object] | None = None
+) -> None:
+    if actor is not None:
+        audit.record(actor, action, action.partition(".")[0], subject_id, changes)
+
+
+def _told(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit trail may show: of a URL no more than its host, for path and query may be a password."""
+    told = {name: value for name, value in columns.items() if name != "failing_since"}
+    if "url" in told:
+        told["url"] = "{0.scheme}://{0.hostname}/".format(urlsplit(told["url"]))
+    return told
 
 
 def _locked(endpoint_id: uuid.UUID) -> Endpoint | None:

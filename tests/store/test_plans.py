@@ -149,7 +149,7 @@ STATEMENTS: dict[str, Callable[[], object]] = {
     "lanes with expired": lambda: db.scalars(ending._EXPIRED_LANES),
     "expire": lambda: db.execute(ending._EXPIRE, ["{}", list(range(64))]),
     "cancel": lambda: db.execute(ending._CANCEL, [COMMAND]),
-    "retry": lambda: inbox.retry(COMMAND, ["poisoned"]),
+    "retry": lambda: db.scalars(inbox._RETRY, [COMMAND, ["poisoned"]]),
     "backlog": lambda: backlog._count(100_000),
     "backlog's age": backlog.state,
     "purge": retention.purge,
