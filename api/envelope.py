@@ -7,8 +7,9 @@ from typing import Any
 
 from api.problems import Problem, invalid
 from domain import commands, registry
+from domain.access import may
 from domain.fields import Anything, Breach, Identifier, Integer, Invalid, Text, Timestamp, optional, parse, required
-from domain.registry import AUDITOR, CommandType
+from domain.registry import CommandType
 
 __all__ = ["Envelope", "check", "commands", "demand_role"]  # importing `commands` registers every command type
 
@@ -49,7 +50,7 @@ def demand_role(body: object, role: str) -> None:
     """Raise 403 when the role may not submit the type that the body names, valid or not."""
     name = body.get("type") if isinstance(body, dict) else None
     kind = registry.find(name) if isinstance(name, str) else None
-    if role == AUDITOR or (kind and role not in kind.roles):
+    if not may(role, "commands.submit") or (kind and role not in kind.roles):
         raise Problem(403, "forbidden", f"The role {role} may not submit {name if kind else 'commands'}.")
 
 

@@ -4,9 +4,10 @@ The roles of a command type stand with the type (`domain/registry.py`); everythi
 CONTRACT, "Command types" and "Resources".
 """
 
-from domain.registry import AUDITOR, INTEGRATION, MANAGER, find
+from domain.registry import AUDITOR, INTEGRATION, MANAGER, POS, find
 
 RIGHTS: dict[str, frozenset[str]] = {
+    "commands.submit": frozenset({POS, INTEGRATION, MANAGER}),  # each type says who of these
     "commands.see_all": frozenset({MANAGER, AUDITOR}),
     "commands.cancel_all": frozenset({MANAGER}),
     "commands.retry": frozenset({MANAGER}),

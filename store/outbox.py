@@ -14,6 +14,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from domain import events
+from domain.access import roles_of
 from domain.events import DISABLED, PING, Event
 from domain.outcome import Applied
 from store import db, rendering
@@ -21,7 +22,7 @@ from store.commands import CommandRow
 from store.models import Endpoint
 
 _RECEIVERS = """
-SELECT endpoint.id, client_id, client.role = 'manager' AS sees_all, event_types, endpoint.is_active, ordered, generation
+SELECT endpoint.id, client_id, client.role = ANY (%s) AS sees_all, event_types, endpoint.is_active, ordered, generation
 FROM webhook_endpoint AS endpoint JOIN client ON client.id = client_id
 WHERE deleted_at IS NULL AND client.is_active
 ORDER BY endpoint.id
@@ -121,7 +122,7 @@ def deliver_again(receiver: Receiver, past: Sequence[EventRow]) -> int:
 
 def receivers() -> list[Receiver]:
     """The endpoints of active clients, locked against deletion and deactivation until the transaction ends."""
-    return db.rows(Receiver, _RECEIVERS)
+    return db.rows(Receiver, _RECEIVERS, [sorted(roles_of("commands.see_all"))])
 
 
 class _Happened:
