@@ -1,16 +1,19 @@
 """People log in: a name and a password for a token."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.http import HttpRequest, HttpResponse
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import tokens
-from api.problems import Problem
+from api.problems import Problem, rate_limited
 from domain.fields import Text, parse, required
-from store import clients
+from store import passwords
+from store.passwords import TooManyLogins
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="orderly"'}
 
@@ -32,7 +35,28 @@ class TokenView(APIView):
     def post(self, request: Request) -> Response:
         """`access`, and for how many seconds it is good."""
         credentials = parse(Credentials, request.data)
-        caller = clients.authenticate_person(credentials.username, credentials.password)
+        try:
+            caller = passwords.person_of(request._request, credentials.username, credentials.password)
+        except TooManyLogins as refused:
+            raise rate_limited(str(refused), refused.seconds) from None
         if caller is None:
             raise Problem(401, "unauthenticated", "The name or the password is wrong.", headers=_CHALLENGE)
         return Response(tokens.issued(caller), headers={"Cache-Control": "no-store"})
+
+
+class LoginRefusals:
+    """A middleware of pages: what the admin's login form answers when a login is not even tried."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The page as it is."""
+        return self._get_response(request)
+
+    def process_exception(self, _request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A line of text, and when to try again; None for any other exception."""
+        if not isinstance(exception, TooManyLogins):
+            return None
+        headers = {"Retry-After": str(exception.seconds)}
+        return HttpResponse(str(exception), status=429, headers=headers, content_type="text/plain")

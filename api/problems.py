@@ -113,6 +113,11 @@ def not_found_problem() -> Problem:
     return Problem(404, "not-found", "There is nothing here that you may see.")
 
 
+def rate_limited(detail: str, seconds: int) -> Problem:
+    """429: nothing was done; try again after so many seconds."""
+    return Problem(429, "rate-limited", detail, headers={"Retry-After": str(max(1, seconds))})
+
+
 def unavailable(detail: str) -> Problem:
     """503: nothing was stored; try again."""
     return Problem(503, "unavailable", detail, headers={"Retry-After": "1"})
