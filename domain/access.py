@@ -22,6 +22,10 @@ RIGHTS: dict[str, frozenset[str]] = {
 }
 
 
+VISITOR = POS
+"""What the visitors of a demonstration may do."""
+
+
 def roles_of(what: str) -> frozenset[str]:
     """The roles that have a right or may submit a command type."""
     kind = find(what)

@@ -1,4 +1,7 @@
-"""Clients and their API keys: created once, looked up for every request, the secret kept as a hash alone."""
+"""Clients, their API keys and passwords: administered by few, looked up for every request, secrets kept as hashes.
+
+Whatever is changed here on behalf of somebody is written into the audit trail, in the same transaction.
+"""
 
 import contextlib
 import hashlib
@@ -10,14 +13,20 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.contrib.auth import authenticate as authenticate_user
 from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
-from domain.registry import AUDITOR, MANAGER, POS, ROLES
-from store import db
+from domain.access import VISITOR, may
+from domain.registry import ROLES
+from store import audit, db, key_use
+from store.audit import Actor
 from store.models import ApiKey, Client
 
+LIVE_KEYS_MAX = 2
+"""The key in use, and the one that takes its place."""
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _PREFIX = re.compile(r"[A-Za-z0-9]{8}", re.ASCII)
 _REMEMBERED_SECONDS = 1.0
@@ -30,6 +39,14 @@ _VISITOR = "visitor"
 
 class ClientNameTaken(Exception):  # noqa: N818 - an expected no
     """There is a client of this name."""
+
+
+class UnknownClient(Exception):  # noqa: N818 - an expected no
+    """There is no client of this name, or none of the kind that is asked for."""
+
+
+class TooManyKeys(Exception):  # noqa: N818 - an expected no
+    """The client has `LIVE_KEYS_MAX` live keys already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +86,77 @@ _remembered_people: dict[int, tuple[float, Caller | None]] = {}
 _names: dict[int, str] = {}
 
 
-def create_client(name: str, role: str) -> str:
+def create_client(name: str, role: str, actor: Actor | None = None) -> str:
     """Create a client with one key: `prefix.secret`, to be shown once. Raises ClientNameTaken, ValueError."""
-    prefix, secret = uuid.uuid4().hex[:8], secrets.token_urlsafe(32)
     with transaction.atomic():
         client = _create(name, role)
-        ApiKey.objects.create(prefix=prefix, secret_hash=_hash(secret), client=client)
-    return f"{prefix}.{secret}"
+        _record(actor, "client.created", client, audit.created({"role": role}))
+        return _new_key(client, actor)
 
 
-def create_person(name: str, role: str, password: str | None) -> None:
-    """Create a client who is a person and logs in with a password; managers and auditors also into the admin.
+def create_person(name: str, role: str, password: str | None, actor: Actor | None = None) -> None:
+    """Create a client who is a person and logs in with a password, also into the admin if the role may read it.
+
     With None as password there is none that would do.
 
     Raises ClientNameTaken, ValueError.
     """
     with transaction.atomic():
         client = _create(name, role)
-        client.user = User.objects.create_user(name, password=password, is_staff=role in {MANAGER, AUDITOR})
+        if password is not None:
+            _demand_good(password, User(username=name))
+        client.user = User.objects.create_user(name, password=password, is_staff=may(role, "admin.read"))
         client.save(update_fields=["user"])
+        _record(actor, "client.created", client, audit.created({"role": role, "person": True}))
+
+
+def issue_key(name: str, actor: Actor | None = None) -> str:
+    """One more key for the client: `prefix.secret`, to be shown once. Raises UnknownClient, TooManyKeys."""
+    with transaction.atomic():
+        client = _locked(name)
+        if client.user_id is not None:
+            raise UnknownClient(f"{name!r} is a person, who logs in with a password; keys are for machines")
+        live = list(client.keys.filter(revoked_at=None).order_by("created_at").values_list("prefix", flat=True))
+        if len(live) >= LIVE_KEYS_MAX:
+            raise TooManyKeys(f"{name!r} has {len(live)} live keys, {' and '.join(live)}; revoke one first")
+        return _new_key(client, actor)
+
+
+def revoke_key(prefix: str, actor: Actor | None = None) -> bool:
+    """Let the key work no more, within a second in every process; whether it was live."""
+    with transaction.atomic():
+        if not ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=Now()):
+            return False
+        client = Client.objects.get(keys__prefix=prefix)
+        _record(actor, "key.revoked", client, {"key": [prefix, None]})
+    _remembered.pop(prefix, None)
+    return True
+
+
+def set_active(name: str, active: bool, actor: Actor | None = None) -> bool:  # noqa: FBT001 - it is what is set
+    """Let the client in, or no longer; whether that is a change. Raises UnknownClient."""
+    with transaction.atomic():
+        client = _locked(name)
+        if client.is_active == active:
+            return False
+        Client.objects.filter(id=client.id).update(is_active=active)
+        User.objects.filter(client=client).update(is_active=active)
+        action = "client.activated" if active else "client.deactivated"
+        _record(actor, action, client, {"is_active": [not active, active]})
+    forget()
+    return True
+
+
+def set_password(name: str, password: str, actor: Actor | None = None) -> None:
+    """Give the person a new password; sessions in the admin end with the old one. Raises UnknownClient, ValueError."""
+    with transaction.atomic():
+        client = _locked(name)
+        if client.user is None:
+            raise UnknownClient(f"{name!r} is a machine, which has keys; only people have a password")
+        _demand_good(password, client.user)
+        client.user.set_password(password)
+        client.user.save(update_fields=["password"])
+        _record(actor, "client.password_set", client, {})
 
 
 def _create(name: str, role: str) -> Client:
@@ -102,6 +171,34 @@ def _create(name: str, role: str) -> Client:
         raise ClientNameTaken(f"there is a client {name!r} already") from None
 
 
+def _locked(name: str) -> Client:
+    """The client, whose keys and state nobody else changes meanwhile; machines may be authenticated all the same."""
+    client = Client.objects.select_for_update(no_key=True).filter(name=name).first()
+    if client is None:
+        raise UnknownClient(f"there is no client {name!r}; `manage.py list_clients` lists them")
+    return client
+
+
+def _new_key(client: Client, actor: Actor | None) -> str:
+    prefix, secret = uuid.uuid4().hex[:8], secrets.token_urlsafe(32)
+    ApiKey.objects.create(prefix=prefix, secret_hash=_hash(secret), client=client)
+    _record(actor, "key.issued", client, {"key": [None, prefix]})
+    return f"{prefix}.{secret}"
+
+
+def _demand_good(password: str, user: User) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValueError(f"the password is not good enough: {' '.join(error.messages)}") from None
+
+
+def _record(actor: Actor | None, action: str, client: Client, changes: dict[str, object]) -> None:
+    """Into the audit trail; nothing when nobody in particular acts, as in a test."""
+    if actor is not None:
+        audit.record(actor, action, "client", client.name, changes)
+
+
 def authenticate(key: str) -> Caller | None:
     """The active client whose live key `prefix.secret` this is, if any."""
     prefix, _dot, secret = key.partition(".")
@@ -110,14 +207,8 @@ def authenticate(key: str) -> Caller | None:
     found = _remember(prefix)
     if found is None or not hmac.compare_digest(_hash(secret), found.secret_hash):
         return None
+    key_use.note(prefix)
     return Caller(found.id, found.name, found.role)
-
-
-def authenticate_person(name: str, password: str) -> Caller | None:
-    """The active person whose name and password these are, if any; a wrong name takes as long as a wrong password."""
-    user = authenticate_user(username=name, password=password)
-    client = Client.objects.filter(user_id=user.pk, is_active=True).first() if user is not None else None
-    return Caller(client.id, client.name, client.role) if client is not None else None
 
 
 def person(client_id: int) -> Caller | None:
@@ -132,8 +223,8 @@ def visitor() -> Caller | None:
     """
     if not Client.objects.filter(name=_VISITOR).exists():
         with contextlib.suppress(ClientNameTaken, IntegrityError):
-            create_person(_VISITOR, POS, None)
-    client = Client.objects.select_related("user").filter(name=_VISITOR, role=POS, is_active=True).first()
+            create_person(_VISITOR, VISITOR, None)
+    client = Client.objects.select_related("user").filter(name=_VISITOR, role=VISITOR, is_active=True).first()
     if client is None or client.user is None or client.user.has_usable_password():
         return None
     return Caller(client.id, client.name, client.role)

@@ -12,7 +12,7 @@ from config.seed import Api, read_keys
 from tests.polling import until
 
 START_SECONDS_MAX = 90.0
-_OURS = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "SECRET_KEY", "DATA_DIR", "PORT", "FLOWER_PORT")
+_OURS = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "SECRET_KEY", "PUBLIC_URL", "DATA_DIR", "PORT", "FLOWER_PORT")
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -20,12 +20,13 @@ def environment(**variables: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _OURS} | variables
 
 
-def manage(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`manage.py` as somebody in another terminal runs it."""
+def manage(data_dir: Path, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """`manage.py` as somebody in another terminal runs it, who types what is `given`."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=PROJECT,
         env=environment(DATA_DIR=str(data_dir)),
+        input=given,
         capture_output=True,
         text=True,
         timeout=60,

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from config.seed import read_keys
 from domain.registry import ROLES
+from store.audit import at_console
 from store.clients import ClientNameTaken, authenticate, create_client
 
 
@@ -43,6 +44,6 @@ def _known(key: str) -> str | None:
 
 def _created(role: str) -> str:
     try:
-        return create_client(f"demo-{role}", role)
+        return create_client(f"demo-{role}", role, at_console())
     except ClientNameTaken:  # its key is lost with an old DATA_DIR
-        return create_client(f"demo-{role}-{secrets.token_hex(3)}", role)
+        return create_client(f"demo-{role}-{secrets.token_hex(3)}", role, at_console())
