@@ -17,6 +17,7 @@ from api.pages import Filters, asked, filters_of, page
 from api.parsing import BATCH_BYTES_MAX
 from api.prefer import wait_seconds
 from api.problems import Problem, invalid
+from api.rates import admitted, admitted_together
 from api.reading import Shown, sees_all, visible
 from api.submission import Request, submit
 from domain import registry
@@ -61,10 +62,13 @@ class CommandFilters(Filters):
 class CommandsView(APIView):
     """`POST /commands`, `GET /commands`."""
 
+    submits = True
+
     def post(self, request: HttpRequest) -> HttpResponse:
         """Accept one command."""
         caller = caller_of(request)
-        [answer] = submit(caller, [Request(key_of(request), request.data, traceparent_of(request))])
+        asked = Request(key_of(request), request.data, traceparent_of(request))
+        [answer] = submit(caller, admitted(request), [asked])
         return answers.submitted(caller, answer, wait_seconds(request))
 
     def get(self, request: HttpRequest) -> Response:
@@ -85,6 +89,7 @@ class CommandsView(APIView):
 class BatchView(APIView):
     """`POST /commands/batch`."""
 
+    submits = True
     body_bytes_max = BATCH_BYTES_MAX
     entries_apart = "commands"
 
@@ -92,7 +97,8 @@ class BatchView(APIView):
         """Accept up to a thousand commands, each answered as if it had come alone."""
         traceparent = traceparent_of(request)
         asked = [_request(entry, traceparent) for entry in _entries(request.data)]
-        return answers.submitted_together(submit(caller_of(request), asked))
+        standing = admitted_together(request, self, len(asked))
+        return answers.submitted_together(submit(caller_of(request), standing, asked))
 
 
 class CommandView(APIView):

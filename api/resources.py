@@ -21,6 +21,7 @@ from api.parsing import unstorable
 from api.preconditions import expected_version
 from api.prefer import wait_seconds
 from api.problems import Problem, invalid, invalid_parameters, relocated
+from api.rates import admitted
 from api.submission import Request, submit
 from domain import registry
 from domain.fields import Breach
@@ -71,6 +72,7 @@ class ResourceView(APIView):
 
     read: Callable[..., Response] | None = None
     routes: Mapping[str, Route] = {}
+    submits = True
 
     def get(self, request: HttpRequest, **ids: object) -> Response:
         """What the resource is."""
@@ -92,7 +94,7 @@ class ResourceView(APIView):
     def _submit(self, request: HttpRequest, ids: Mapping[str, object]) -> HttpResponse:
         caller, method = caller_of(request), str(request.method)
         asked = _asked(self.routes[method], caller, request, {name: str(each) for name, each in ids.items()})
-        [answer] = submit(caller, [asked])
+        [answer] = submit(caller, admitted(request), [asked])
         if isinstance(answer, Problem):
             raise relocated(answer, _in_query if method == "DELETE" else _in_body)
         return answers.submitted(caller, answer, wait_seconds(request))

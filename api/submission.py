@@ -1,8 +1,8 @@
 """Submitting: one command or a thousand, each answered as if it had come alone.
 
-The order of checks is the contract's: body, key look-up, role, validation, expiry, backlog. A key that this process has
-met before is looked up in Redis first. A good new command costs one statement; its key is looked up by the insert
-itself. Keys of all others are looked up apart, and in Redis when PostgreSQL is away.
+The order of checks is the contract's: body, key look-up, role, validation, expiry, rate, backlog. A key that this
+process has met before is looked up in Redis first. A good new command costs one statement; its key is looked up by the
+insert itself. Keys of all others are looked up apart, and in Redis when PostgreSQL is away.
 """
 
 import uuid
@@ -18,6 +18,7 @@ from api import envelope
 from api.envelope import Envelope
 from api.idempotency import body_hash, parse_key
 from api.problems import Problem, invalid, unavailable
+from api.rates import over_rate
 from api.reading import Shown
 from domain import fields, money
 from domain.fields import Breach
@@ -28,6 +29,7 @@ from store.cache import Kept
 from store.clients import Caller
 from store.commands import CommandRow
 from store.inbox import Submission
+from store.rates import Standing
 from worker.bell import bell
 
 COMMON_DIGITS = 2
@@ -76,16 +78,16 @@ class _Checked:
     outcome: Submission | Problem
 
 
-def submit(caller: Caller, requests: Sequence[Request | Problem]) -> list[Answer]:
+def submit(caller: Caller, standing: Standing, requests: Sequence[Request | Problem]) -> list[Answer]:
     """Accept the commands in the order given, all new ones in one transaction, and ring for their lanes.
 
-    A request that could not even be read stands as its Problem.
+    A request that could not even be read stands as its Problem. Of those beyond the client's rate none is accepted.
     """
     keyed = [_keyed(each) for each in requests]
     keys = [each.key for each in keyed if isinstance(each, _Keyed)]
     kept = cache.by_keys(caller.id, cache.seen(caller.id, keys))
     try:
-        return _submit(caller, keyed, kept)
+        return _submit(caller, standing, keyed, kept)
     except db.TRANSIENT:
         kept = cache.by_keys(caller.id, keys)
         if not kept:
@@ -93,9 +95,13 @@ def submit(caller: Caller, requests: Sequence[Request | Problem]) -> list[Answer
         return [_known(each, kept) or unavailable("The database cannot be reached.") for each in keyed]
 
 
-def _submit(caller: Caller, keyed: Sequence[_Keyed | Problem], kept: dict[str, Kept]) -> list[Answer]:
+def _submit(
+    caller: Caller, standing: Standing, keyed: Sequence[_Keyed | Problem], kept: dict[str, Kept]
+) -> list[Answer]:
     now = datetime.now(UTC)
     checked = [_known(each, kept) or _check(caller, each, now) for each in keyed]
+    for place in range(standing.granted, len(checked)):
+        checked[place] = _unless_new(checked[place], standing)
     faulty = [each.key for each in checked if isinstance(each, _Checked) and isinstance(each.outcome, Problem)]
     known = commands.by_keys(caller.id, faulty) if faulty else {}
     good = [each.outcome for each in checked if isinstance(each, _Checked) and isinstance(each.outcome, Submission)]
@@ -140,6 +146,13 @@ def _check(caller: Caller, keyed: _Keyed | Problem, now: datetime) -> _Checked:
     except Problem as problem:
         return _Checked(keyed.key, keyed.body_hash, problem)
     return _Checked(keyed.key, keyed.body_hash, submission)
+
+
+def _unless_new(checked: _Checked | Answer, standing: Standing) -> _Checked | Answer:
+    """The same for a client over its rate, whose good commands are not taken unless they are known."""
+    if isinstance(checked, _Checked) and isinstance(checked.outcome, Submission):
+        return _Checked(checked.key, checked.body_hash, over_rate(standing))
+    return checked
 
 
 def _submission(caller: Caller, keyed: _Keyed, now: datetime) -> Submission:

@@ -24,6 +24,11 @@ class Answer:
     body: Any
     raw: bytes = b""
 
+    @property
+    def lasting_headers(self) -> dict[str, str]:
+        """Without the one that counts down with every request."""
+        return {name: text for name, text in self.headers.items() if name != "ratelimit"}
+
     def problem(self, status: int, code: str) -> dict[str, Any]:
         """The problem object that the answer must be, its shape checked (RFC 9457)."""
         assert (self.status, self.body and self.body.get("code")) == (status, code), self

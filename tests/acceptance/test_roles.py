@@ -71,7 +71,7 @@ def test_a_foreign_command_and_an_unknown_one_are_answered_alike(pos: Till, mana
         answer.problem(404, "not-found")
         assert answer.headers["cache-control"] == "no-store"
     assert answers[0].raw == answers[1].raw
-    assert answers[0].headers == answers[1].headers
+    assert answers[0].lasting_headers == answers[1].lasting_headers
 
 
 def test_a_role_lost_after_acceptance_fails_the_command(manager: Till) -> None:
