@@ -1,11 +1,29 @@
 """Health for load balancers and operators, without authentication."""
 
-from django.db import Error
-from django.http import HttpRequest, JsonResponse
+import functools
+from collections.abc import Callable
 
+from django.db import Error
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from api.problems import Problem, plain
 from store import backlog, presence
 
 
+def _to_read(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """The view, which answers any method but GET and HEAD with 405."""
+
+    @functools.wraps(view)
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.method in {"GET", "HEAD"}:
+            return view(request)
+        headers = {"Allow": "GET, HEAD"}
+        return plain(Problem(405, "method-not-allowed", "The Allow header names what is allowed.", headers=headers))
+
+    return answer
+
+
+@_to_read
 def health(_request: HttpRequest) -> JsonResponse:
     """`ok`, `degraded` when Redis or every worker is away, 503 when the database is."""
     workers = presence.alive()
@@ -22,11 +40,13 @@ def health(_request: HttpRequest) -> JsonResponse:
     return JsonResponse(body, status=200 if state else 503)
 
 
+@_to_read
 def live(_request: HttpRequest) -> JsonResponse:
     """The process answers."""
     return JsonResponse({"status": "ok"})
 
 
+@_to_read
 def ready(_request: HttpRequest) -> JsonResponse:
     """Commands can be stored."""
     database = _state() is not None

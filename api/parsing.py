@@ -60,20 +60,28 @@ def parse_json(body: bytes, apart: str | None = None) -> object:
     except ValueError as error:
         raise _malformed("not-json", f"is not usable JSON: {error}") from None
     # NUL and surrogates come in by escapes alone; most bodies have neither those nor many brackets.
-    if duplicated or b"\\u" in body or body.count(b"[") + body.count(b"{") > DEPTH_MAX:
+    suspect = duplicated or b"\\u" in body or body.count(b"[") + body.count(b"{") > DEPTH_MAX
+    if suspect or len(body) > BODY_BYTES_MAX:
         entries = value.get(apart) if apart and isinstance(value, dict) else None
         _refuse_breaches(value, entries)
         if isinstance(entries, list):
-            entries[:] = [_or_problem(entry) for entry in entries]
+            # Only a body larger than one entry may be can have such an entry in it.
+            limit = BODY_BYTES_MAX if len(body) > BODY_BYTES_MAX else None
+            entries[:] = [_or_problem(entry, limit) for entry in entries]
     return value
 
 
-def _or_problem(entry: object) -> object:
+def _or_problem(entry: object, bytes_max: int | None) -> object:
     try:
         _refuse_breaches(entry)
     except Problem as problem:
         return problem
-    return entry
+    return too_large(bytes_max) if bytes_max is not None and _size(entry) > bytes_max else entry
+
+
+def _size(value: object) -> int:
+    """How many bytes it takes to send it, without any space."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def unstorable(value: object, entries: object = None) -> list[Breach]:

@@ -16,6 +16,14 @@ ORDER_ID = "01970000-0000-7000-8000-00000000abcd"
 PAST = "2020-01-01T00:00:00Z"
 
 
+def test_an_entry_larger_than_a_body_may_be_is_refused_by_itself(pos: Till) -> None:
+    large, good = entry("order.create", {"note": "é" * 140_000}), entry("order.create")
+    fits = entry("order.create", {"note": "é" * 100_000})
+    results = pos.batch(good, large, fits)
+    assert statuses(results) == [202, 413, 400]
+    assert results[1]["error"]["code"] == "too-large"
+
+
 def test_answers_every_entry_in_the_order_sent(pos: Till) -> None:
     pos.submit("order.create", key="done")
     run_drain()

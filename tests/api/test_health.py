@@ -99,3 +99,11 @@ def test_lives_and_is_ready(database: None) -> None:
 def test_none_of_it_needs_authentication_and_all_of_it_stands_a_wrong_one(database: None) -> None:
     for path in ("/health/", "/health/live", "/health/ready"):
         assert Client().get(path, headers={"Authorization": "Api-Key junk"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/", "/health/live", "/health/ready"])
+def test_health_is_only_read(pos: Till, path: str) -> None:
+    answer = pos.post(path, {}, Authorization=None)
+    answer.problem(405, "method-not-allowed")
+    assert answer.headers["allow"] == "GET, HEAD"
+    assert pos.request("HEAD", path, Authorization=None).status == 200
