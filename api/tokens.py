@@ -4,6 +4,7 @@
 a person who was deactivated or has another role is not believed for another 15 minutes.
 """
 
+import functools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,19 +23,25 @@ def issued(caller: Caller) -> dict[str, Any]:
     """A new token for this person, as the API shows it."""
     now = datetime.now(UTC)
     claims = {"iss": _ISSUER, "sub": str(caller.id), "role": caller.role, "iat": now, "exp": now + LIFETIME}
-    return {"access": jwt.encode(claims, _key(), _ALGORITHM), "expires_in": int(LIFETIME.total_seconds())}
+    access = jwt.encode(claims, _key(settings.SECRET_KEY), _ALGORITHM)
+    return {"access": access, "expires_in": int(LIFETIME.total_seconds())}
 
 
 def holder(token: str) -> Caller | None:
     """The active person whose valid token this is, if any, with the role they have now."""
-    try:
-        claims = jwt.decode(
-            token, _key(), [_ALGORITHM], issuer=_ISSUER, options={"require": ["sub", "exp", "iat", "iss"]}
-        )
-        return clients.person(int(claims["sub"]))
-    except (jwt.InvalidTokenError, ValueError):
-        return None
+    for secret_key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        try:
+            claims = jwt.decode(
+                token, _key(secret_key), [_ALGORITHM], issuer=_ISSUER, options={"require": ["sub", "exp", "iat", "iss"]}
+            )
+            return clients.person(int(claims["sub"]))
+        except jwt.InvalidSignatureError:
+            continue
+        except (jwt.InvalidTokenError, ValueError):
+            return None
+    return None
 
 
-def _key() -> bytes:
-    return salted_hmac("orderly.tokens", b"", secret=settings.SECRET_KEY, algorithm="sha256").digest()
+@functools.lru_cache(maxsize=4)
+def _key(secret_key: str) -> bytes:
+    return salted_hmac("orderly.tokens", b"", secret=secret_key, algorithm="sha256").digest()

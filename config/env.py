@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+SECRET_CHARACTERS_MIN = 32
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -87,9 +88,18 @@ def names(name: str, default: tuple[str, ...]) -> tuple[str, ...]:
 def secret(name: str, default: str) -> str:
     """A secret of at least 32 characters."""
     text = os.environ.get(name, "")
-    if text and len(text) < 32:
-        raise EnvError(f"{name}: {len(text)} characters are too few; set at least 32 random ones")
-    return text or default
+    return _long_enough(name, text) if text else default
+
+
+def secrets(name: str) -> tuple[str, ...]:
+    """Comma-separated secrets of at least 32 characters each, none when absent."""
+    return tuple(_long_enough(name, part) for part in names(name, ()))
+
+
+def _long_enough(name: str, text: str) -> str:
+    if len(text) < SECRET_CHARACTERS_MIN:
+        raise EnvError(f"{name}: {len(text)} characters are too few; set at least {SECRET_CHARACTERS_MIN} random ones")
+    return text
 
 
 def running_servers(data_dir: Path) -> Mapping[str, str]:

@@ -38,14 +38,18 @@ def _handlers() -> tuple[WSGIHandler, WSGIHandler]:
     return api, pages
 
 
+if settings.UNFIT_TO_SERVE:
+    raise SystemExit(settings.UNFIT_TO_SERVE)
 _api, _pages = _handlers()
 
-from api.hub import Hub, Listener  # noqa: E402 - needs what Django has set up
+from api import rates  # noqa: E402 - needs what Django has set up
+from api.hub import Hub, Listener  # noqa: E402
 from api.prefer import CAN_WAIT  # noqa: E402
 from api.problems import plain, too_large  # noqa: E402
 from api.reading import as_they_stand  # noqa: E402
 from api.stream import Place, Stream  # noqa: E402
 from api.waiting import Wait  # noqa: E402
+from store import key_use  # noqa: E402
 
 THREADS = 4
 BODY_BYTES_MAX = 5 * 1024 * 1024
@@ -58,6 +62,8 @@ RUN_OUT_SECONDS = 0.1
 """Waits run out at multiples of it, so that those that end at about the same time are answered together."""
 LOOK_MAX = 200
 """How many answers are made anew at once: a few milliseconds."""
+_OF_THE_REQUEST = {name.lower() for name in rates.HEADERS}
+"""Headers that a held-back answer keeps: they say something about the request, not about the command."""
 FILES_MAX = 65_536
 """Every client that waits holds a socket."""
 
@@ -131,6 +137,7 @@ class Application:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the threads and, once the loop runs, the hub."""
+        threading.Thread(target=key_use.keep_writing, name="key-use", daemon=True).start()
         gc.freeze()  # what has been imported stays for ever: collections need not walk through it
         _allow_many_sockets()
         self._threads = Threads(loop, THREADS)
@@ -235,15 +242,21 @@ def _parts(response: HttpResponseBase) -> Iterator[bytes]:
 
 
 def _again(asked: Sequence[tuple[Wait, Answer]]) -> list[Answer]:
-    """Each answer anew; the one that there is when PostgreSQL does not say more."""
+    """Each answer anew, to the request of the one for now; that one when PostgreSQL does not say more."""
     try:
         found = as_they_stand([wait.command_id for wait, _for_now in asked])
         return [
-            _of_response(wait.again(found[wait.command_id])) if wait.command_id in found else for_now
+            _anew(wait.again(found[wait.command_id]), for_now) if wait.command_id in found else for_now
             for wait, for_now in asked
         ]
     except Exception:
         return [for_now for _wait, for_now in asked]
+
+
+def _anew(response: HttpResponseBase, for_now: Answer) -> Answer:
+    answer = _of_response(response)
+    answer.headers.extend(header for header in for_now.headers if header[0] in _OF_THE_REQUEST)
+    return answer
 
 
 def _of_response(response: HttpResponseBase, headers: list[tuple[str, str]] | None = None) -> Answer:
@@ -286,7 +299,7 @@ def _environ(scope: Any, body: bytes) -> dict[str, Any]:
         "SERVER_NAME": host,
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0],
+        "REMOTE_ADDR": _address(scope.client),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": io.BytesIO(body),
@@ -300,6 +313,11 @@ def _environ(scope: Any, body: bytes) -> dict[str, Any]:
     environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
     environ["CONTENT_LENGTH"] = str(len(body))
     return environ
+
+
+def _address(client: str) -> str:
+    """Without the port, and without the brackets of IPv6."""
+    return client.rpartition(":")[0].strip("[]")
 
 
 def _headers(scope: Any) -> dict[str, str]:

@@ -1,8 +1,11 @@
 """Settings, one flat file: every deployment variable is read here, once, and nowhere else."""
 
+import secrets
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from django.utils.csp import CSP
 
 from config import env, logs
 
@@ -60,11 +63,17 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- web -----------------------------------------------------------------------------------------------------
-SECRET_KEY = env.secret("SECRET_KEY", _running.get("SECRET_KEY", "only-for-commands-run-without-any-server-0"))
+SECRET_KEY = env.secret("SECRET_KEY", _running.get("SECRET_KEY", ""))
+SECRET_KEY_FALLBACKS = list(env.secrets("SECRET_KEY_FALLBACKS"))  # what was signed or sealed under them is still good
+UNFIT_TO_SERVE = ""
+if not SECRET_KEY:
+    UNFIT_TO_SERVE = "SECRET_KEY: not set; a server needs one of at least 32 random characters, the same for all"
+    SECRET_KEY = secrets.token_urlsafe(48)  # for `manage.py` alone, and another one the next time
 DEBUG = False
 DEMO = env.boolean("DEMO", default=False)
 ALLOWED_HOSTS = list(env.names("ALLOWED_HOSTS", ("*",)))
 PORT = env.integer("PORT", 8000, minimum=1, maximum=65_535)
+PUBLIC_URL = env.url("PUBLIC_URL", "", schemes=("https", "http"))
 ROOT_URLCONF = "config.urls"
 APPEND_SLASH = False
 INSTALLED_APPS = [
@@ -92,6 +101,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "api.logins.LoginRefusals",
 ]
 API_MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # what config/rsgi.py has for the API instead
 TEMPLATES = [
@@ -111,9 +122,20 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [("landing", BASE_DIR / "api" / "landing" / "static")]
 WHITENOISE_USE_FINDERS = True  # files are served from the packages they came with; nothing has to be collected
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+AUTHENTICATION_BACKENDS = ["store.passwords.Passwords"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "MinimumLengthValidator": {"min_length": 12},
+        "CommonPasswordValidator": {},
+        "NumericPasswordValidator": {},
+        "UserAttributeSimilarityValidator": {"user_attributes": ("username",)},
+    }.items()
+]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.CallerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["api.authentication.Authenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.rates.ClientRate"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["api.parsing.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JSONNegotiation",
@@ -123,10 +145,36 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
     "COMPACT_JSON": True,
 }
+SPECTACULAR_SETTINGS = {"ENABLE_DJANGO_DEPLOY_CHECK": False}  # a schema is no matter of deployment
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024 + 1
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+
+# --- transport and browsers (docs/contract.md, "Transport") ---------------------------------------------------
+# Whatever is not said to be plain http is taken for https, with TLS ending at a proxy in front. The API does not pass
+# through the middleware that redirects: a redirect would come after the key has been sent in the clear.
+_IS_HTTPS = not PUBLIC_URL.startswith("http://")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _IS_HTTPS else None
+SECURE_SSL_REDIRECT = SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _IS_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics$", r"^api/v1/"]  # asked from inside, past the proxy
+SECURE_HSTS_SECONDS = 31_536_000 if _IS_HTTPS else 0
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _IS_HTTPS
+SESSION_COOKIE_AGE = 12 * 3600  # a long shift in the admin
+CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))] if PUBLIC_URL else []
+# Nothing is loaded from, sent to or framed by another site. Scripts in pages and `eval` are the admin theme's way
+# (Alpine.js); a page that does without them may override this with `django.views.decorators.csp`.
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "script-src": [CSP.SELF, CSP.UNSAFE_INLINE, CSP.UNSAFE_EVAL],
+    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF, "data:"],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+}
 
 # --- commands ------------------------------------------------------------------------------------------------
 LANES = env.integer("LANES", 64, minimum=1, maximum=1024)

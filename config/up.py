@@ -155,6 +155,7 @@ def _secret_key(data_dir: Path) -> str:
 
 def _run(place: Place, environment: dict[str, str], interrupts: Interrupts) -> None:
     environment |= {
+        "PUBLIC_URL": environment.get("PUBLIC_URL", "").strip() or f"http://127.0.0.1:{place.port}",
         "PORT": str(place.port),
         "FLOWER_PORT": str(place.flower_port),
         "DATA_DIR": str(place.data_dir),

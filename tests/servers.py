@@ -18,6 +18,7 @@ from config import embedded
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    os.environ.setdefault("PUBLIC_URL", "http://testserver")  # no TLS ends in front of a test
     given = all(os.environ.get(name) for name in ("DATABASE_URL", "REDIS_URL", "BROKER_URL"))
     if _only_distributes(early_config):
         if given:

@@ -1,15 +1,21 @@
 """The Celery application: `celery -A worker.app worker`."""
 
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from celery import Celery, signals
 from celery.fixups.django import DjangoWorkerFixup  # type: ignore[attr-defined] # the stubs lack it
+from django.conf import settings
 from django.db import close_old_connections
 
 from store import presence
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+if settings.UNFIT_TO_SERVE and Path(sys.argv[0]).name != "manage.py":
+    raise SystemExit(settings.UNFIT_TO_SERVE)
 
 
 def _keep_connections(_fixup: object, **_kwargs: object) -> None:

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
+from pytest_django.fixtures import Settings
 
 from api import tokens
 from store import clients
@@ -81,6 +83,11 @@ def test_the_role_is_the_one_that_the_person_has_now(pos: Till, ana: str) -> Non
     )
 
 
+def our_key() -> bytes:
+    """What tokens are signed with."""
+    return tokens._key(settings.SECRET_KEY)
+
+
 def _claims(**changed: object) -> dict[str, object]:
     now = datetime.now(UTC)
     claims = {"iss": "orderly", "sub": str(Client.objects.get(name="ana").id), "iat": now, "exp": now + timedelta(60)}
@@ -88,7 +95,7 @@ def _claims(**changed: object) -> dict[str, object]:
 
 
 def test_a_good_token_made_by_hand_is_the_control(pos: Till, ana: str) -> None:
-    made = jwt.encode(_claims(), tokens._key(), "HS256")
+    made = jwt.encode(_claims(), our_key(), "HS256")
     assert pos.get("/orders", Authorization=f"Bearer {made}").status == 200
 
 
@@ -106,7 +113,7 @@ def test_a_good_token_made_by_hand_is_the_control(pos: Till, ana: str) -> None:
     ],
 )
 def test_a_token_of_another_time_issuer_or_subject_is_refused(pos: Till, ana: str, changed: dict[str, object]) -> None:
-    made = jwt.encode(_claims(**changed), tokens._key(), "HS256")
+    made = jwt.encode(_claims(**changed), our_key(), "HS256")
     pos.get("/orders", Authorization=f"Bearer {made}").problem(401, "unauthenticated")
 
 
@@ -118,5 +125,15 @@ def test_a_token_of_another_key_or_of_none_is_refused(pos: Till, ana: str) -> No
 
 
 def test_a_token_of_a_machine_is_nobodys(pos: Till, ana: str) -> None:
-    made = jwt.encode(_claims(sub=str(Client.objects.get(name=pos.name).id)), tokens._key(), "HS256")
+    made = jwt.encode(_claims(sub=str(Client.objects.get(name=pos.name).id)), our_key(), "HS256")
     pos.get("/orders", Authorization=f"Bearer {made}").problem(401, "unauthenticated")
+
+
+def test_a_token_of_the_key_before_is_good_until_that_is_dropped(pos: Till, ana: str, settings: Settings) -> None:
+    bearer = f"Bearer {token(pos, 'ana', ana)}"
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another" * 10
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert pos.get("/orders", Authorization=bearer).status == 200
+    assert pos.get("/orders", Authorization=f"Bearer {token(pos, 'ana', ana)}").status == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    pos.get("/orders", Authorization=bearer).problem(401, "unauthenticated")

@@ -44,9 +44,13 @@ def secret() -> str:
     return env.secret(NAME, "default")
 
 
+def secrets() -> tuple[str, ...]:
+    return env.secrets(NAME)
+
+
 DEFAULTS: list[tuple[Callable[[], object], object]] = [
     (integer, 7), (url, "redis://default"), (path, Path("/default")), (boolean, True), (choice, "INFO"),
-    (networks, ()), (names, ("*",)), (secret, "default"),
+    (networks, ()), (names, ("*",)), (secret, "default"), (secrets, ()),
 ]  # fmt: skip
 
 
@@ -68,6 +72,7 @@ def test_absent_and_empty_are_the_default(
         (boolean, "No", False), (boolean, "on", True), (choice, "error", "ERROR"),
         (networks, "127.0.0.1/32, ::1/128", (ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("::1/128"))),
         (names, "a, b,", ("a", "b")), (secret, "x" * 32, "x" * 32),
+        (secrets, f"{'x' * 32}, {'y' * 32}", ("x" * 32, "y" * 32)),
     ],
 )  # fmt: skip
 def test_good_values(read: Callable[[], object], text: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +85,7 @@ def test_good_values(read: Callable[[], object], text: str, value: object, monke
     [
         (integer, "0"), (integer, "11"), (integer, "many"), (integer, "1.5"), (url, "mysql://host"), (url, "redis"),
         (path, __file__), (boolean, "perhaps"), (choice, "LOUD"), (networks, "127.0.0.1/33"), (networks, "10.0.0.1/8"),
-        (secret, "short"),
+        (secret, "short"), (secrets, f"{'x' * 32},short"),
     ],
 )  # fmt: skip
 def test_a_bad_value_ends_the_start_with_one_line_that_names_it(

@@ -8,6 +8,18 @@ from store.sealing import Unreadable, seal, unseal
 SECRET = bytes(range(32))
 
 
+def test_what_was_sealed_before_a_rotation_is_read_until_the_old_key_is_dropped(settings: Settings) -> None:
+    before = seal(b"secret")
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another" * 10
+    settings.SECRET_KEY_FALLBACKS = [old]
+    after = seal(b"secret")
+    assert (unseal(before), unseal(after)) == (b"secret", b"secret")
+    settings.SECRET_KEY_FALLBACKS = []
+    assert unseal(after) == b"secret"
+    with pytest.raises(Unreadable):
+        unseal(before)
+
+
 def test_what_was_sealed_can_be_read_and_does_not_show_the_secret() -> None:
     sealed = seal(SECRET)
     assert unseal(sealed) == SECRET
