@@ -10,6 +10,7 @@ import pytest
 from api.problems import TITLES_BY_CODE
 from config.processes import PROJECT
 from domain import registry
+from domain.access import RIGHTS
 from domain.workflow import WORKFLOWS, StockEffect
 from store.models import FINAL_STATUSES
 
@@ -112,6 +113,10 @@ def test_the_command_types_and_their_roles_are_those_of_the_code() -> None:
     shown = {row[0]: frozenset(row[2].split(", ")) for row in table(CONTRACT, "Command types")}
     kinds = {name: kind.roles for name in registry.names() if (kind := registry.find(name)) and _is_ours(kind)}
     assert shown == kinds
+
+
+def test_the_rights_are_those_of_the_code() -> None:
+    assert {row[0]: frozenset(row[1].split(", ")) for row in table(CONTRACT, "Rights")} == RIGHTS
 
 
 def _is_ours(kind: registry.CommandType) -> bool:
