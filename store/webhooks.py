@@ -1,8 +1,8 @@
 """Endpoints and deliveries as their owners change them: registered, edited, removed, pinged, sent again.
 
 Whoever deactivates or deletes an endpoint locks its row against every writer of deliveries (store/outbox.py) and raises
-its generation: what is pending of the one before is never sent. It is cancelled, the first few thousand at once. What an
-`actor` does is in the audit trail.
+its generation: what is pending of the one before is never sent. It is cancelled, the first few thousand at once. What
+an `actor` does is in the audit trail.
 """
 
 import base64

@@ -47,6 +47,9 @@ def test_shows_an_order_with_its_lines(pos: Till, manager: Till) -> None:
         "version": 1,
         "currency": "EUR",
         "total": "34.47",
+        "tax_total": "0.00",
+        "paid_total": "0.00",
+        "refunded_total": "0.00",
         "customer_id": None,
         "note": "table 4",
         "items": [
@@ -57,6 +60,8 @@ def test_shows_an_order_with_its_lines(pos: Till, manager: Till) -> None:
                 "qty": 3,
                 "unit_price": "9.99",
                 "line_total": "29.97",
+                "tax_rate": "0",
+                "tax": "0.00",
             },
             {
                 "product_id": mug["id"],
@@ -65,6 +70,8 @@ def test_shows_an_order_with_its_lines(pos: Till, manager: Till) -> None:
                 "qty": 1,
                 "unit_price": "4.50",
                 "line_total": "4.50",
+                "tax_rate": "0",
+                "tax": "0.00",
             },
         ],
         "archived": False,
