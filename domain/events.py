@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from domain import result
+from domain import result, shapes
 from domain.outcome import Applied
+from domain.shapes import ANY_OBJECT, ID, NULL, TIME, VERSION, Schema, object_of
 from domain.stock import Product
 
 PING, DISABLED = "endpoint.ping", "endpoint.disabled"
@@ -68,63 +69,11 @@ class EventType:
     example: Mapping[str, Any]
 
 
-type _Schema = dict[str, Any]
-
-
-def _object(**members: _Schema) -> _Schema:
-    """An object that has these members; it may get others later."""
-    return {"type": "object", "properties": members, "required": list(members)}
-
-
-def _nullable(schema: _Schema) -> _Schema:
-    return {**schema, "type": [schema["type"], "null"]}
-
-
-_TEXT: _Schema = {"type": "string"}
-_ID: _Schema = {"type": "string", "format": "uuid"}
-_TIME: _Schema = {"type": "string", "format": "date-time"}
-_MONEY: _Schema = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$"}
-_COUNT: _Schema = {"type": "integer", "minimum": 0}
-_VERSION: _Schema = {"type": "integer", "minimum": 1}
-_FLAG: _Schema = {"type": "boolean"}
-_ANY_OBJECT: _Schema = {"type": "object"}
-
-_ORDER = _object(id=_ID, status=_TEXT, version=_VERSION, total=_MONEY, currency=_TEXT)
-_PRODUCT = _object(id=_ID, sku=_TEXT, on_hand=_COUNT, reserved=_COUNT, available=_COUNT)
-_ENDPOINT = _object(
-    id=_ID,
-    client=_TEXT,
-    url=_TEXT,
-    event_types={"type": "array", "items": _TEXT},
-    description=_TEXT,
-    ordered=_FLAG,
-    is_active=_FLAG,
-    disabled_reason=_nullable(_TEXT),
-    created_at=_TIME,
-)
-
-
-def _command(status: str) -> _Schema:
-    return _object(
-        id=_ID,
-        type=_TEXT,
-        status={"const": status},
-        order_id=_nullable(_ID),
-        idempotency_key=_TEXT,
-        client=_TEXT,
-        result=_ANY_OBJECT if status == "succeeded" else {"type": "null"},
-        error=_ANY_OBJECT if status in {"failed", "expired"} else {"type": "null"},
-        attempts=_COUNT,
-        expected_version=_nullable(_VERSION),
-        expires_at=_nullable(_TIME),
-        not_before=_nullable(_TIME),
-        occurred_at=_nullable(_TIME),
-        device_sequence=_nullable(_COUNT),
-        accepted_at=_TIME,
-        started_at=_nullable(_TIME),
-        finished_at=_TIME,
-        links=_object(self=_TEXT, order=_nullable(_TEXT)),
-    )
+def _command(status: str) -> Schema:
+    has_result, has_error = status == "succeeded", status in {"failed", "expired"}
+    schema = shapes.command({"const": status}, ANY_OBJECT if has_result else NULL, ANY_OBJECT if has_error else NULL)
+    schema["properties"]["finished_at"] = TIME
+    return schema
 
 
 _AT = "2026-11-21T09:08:54.734335Z"
@@ -182,37 +131,38 @@ def _an_error(code: str, detail: str) -> dict[str, Any]:
     return problem | {"code": code, "retryable": code in result.RETRYABLE}
 
 
-def _type(name: str, description: str, schema: _Schema, data: dict[str, Any], sequence: int | None = None) -> EventType:
-    counted: _Schema = {"type": "null"} if sequence is None else _VERSION
+def _type(name: str, description: str, schema: Schema, data: dict[str, Any], sequence: int | None = None) -> EventType:
+    counted: Schema = NULL if sequence is None else VERSION
     return EventType(
         name=name,
         description=description,
         schema={
             "$schema": "https://json-schema.org/draft/2020-12/schema",
-            **_object(type={"const": name}, timestamp=_TIME, sequence=counted, data=schema),
+            **object_of(type={"const": name}, timestamp=TIME, sequence=counted, data=schema),
         },
         example={"type": name, "timestamp": _AT, "sequence": sequence, "data": data},
     )
 
 
 def _of_command(status: str, description: str, **example: object) -> EventType:
-    schema, data = _object(command=_command(status)), {"command": _a_command(status, **example)}
+    schema, data = object_of(command=_command(status)), {"command": _a_command(status, **example)}
     return _type(f"command.{status}", description, schema, data)
 
 
 def _of_order(event: str, description: str, status: str, version: int) -> EventType:
-    schema = _object(order=_ORDER, command_id=_ID)
+    schema = object_of(order=shapes.ORDER, command_id=ID)
     data = {"order": _an_order(status, version), "command_id": _COMMAND_ID}
     return _type(f"order.{event}", description, schema, data, version)
 
 
 def _of_stock(event: str, description: str) -> EventType:
-    schema, data = _object(product=_PRODUCT, command_id=_ID), {"product": _A_PRODUCT, "command_id": _COMMAND_ID}
+    schema, data = object_of(product=shapes.PRODUCT, command_id=ID), {"product": _A_PRODUCT, "command_id": _COMMAND_ID}
     return _type(f"stock.{event}", description, schema, data)
 
 
 def _of_endpoint(event: str, description: str, **example: object) -> EventType:
-    return _type(f"endpoint.{event}", description, _object(endpoint=_ENDPOINT), {"endpoint": _AN_ENDPOINT | example})
+    schema, data = object_of(endpoint=shapes.ENDPOINT), {"endpoint": _AN_ENDPOINT | example}
+    return _type(f"endpoint.{event}", description, schema, data)
 
 
 _TYPES = (

@@ -1,7 +1,8 @@
 """Declared fields: what a client may send, checked once, every breach named by its JSON pointer.
 
 A record is a frozen dataclass whose fields are declared with `required(...)` or `optional(...)`; `parse` turns a JSON
-object into it or raises `Invalid` with all breaches found. Pointers: RFC 6901. Times: RFC 3339.
+object into it or raises `Invalid` with all breaches found. Pointers: RFC 6901. Times: RFC 3339. Every kind also says in
+JSON Schema (2020-12) what it takes, and `schema_of` says it of a record.
 """
 
 import dataclasses
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
-from domain import money, tax
+from domain import money, shapes, tax
+from domain.shapes import Schema, list_of, nullable, one_of
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -43,15 +45,18 @@ class Kind[T](Protocol):
     def parse(self, value: object, pointer: str) -> T:
         """Return the value in its inner form or raise `Invalid`."""
 
-
-def required(kind: Kind[Any]) -> Any:
-    """A member that must be there and not be null."""
-    return dataclasses.field(metadata={"kind": kind})
+    def schema(self) -> Schema:
+        """What it takes."""
 
 
-def optional(kind: Kind[Any], default: object = None) -> Any:
+def required(kind: Kind[Any], *, doc: str = "") -> Any:
+    """A member that must be there and not be null; `doc` says to a client what it is."""
+    return dataclasses.field(metadata={"kind": kind, "doc": doc})
+
+
+def optional(kind: Kind[Any], default: object = None, *, doc: str = "") -> Any:
     """A member that may be absent or null, and is `default` then."""
-    return dataclasses.field(default=default, metadata={"kind": kind})
+    return dataclasses.field(default=default, metadata={"kind": kind, "doc": doc})
 
 
 def parse[R](record: type[R], value: object, pointer: str = "") -> R:
@@ -93,6 +98,28 @@ def given(record: type, value: Mapping[str, object], kind: type) -> dict[str, An
     return {name: text for name, text in value.items() if text is not None and isinstance(declared[name][0], kind)}
 
 
+def members_of(record: type) -> dict[str, Schema]:
+    """What each member of the record takes, with its default and its `doc`."""
+    return {
+        field.name: field.metadata["kind"].schema() | _said_of(field)
+        for field in dataclasses.fields(record)
+        if "kind" in field.metadata
+    }
+
+
+def schema_of(record: type, *, partial: bool = False) -> Schema:
+    """What `parse` takes for the record: nothing unknown, and null for what may be absent.
+
+    A record that defines `breaches` may say as much of it as JSON Schema can in its `rules`. With `partial`, any of its
+    members will do.
+    """
+    must = [name for name, (_kind, required) in _kinds(record).items() if required]
+    members = {name: each if name in must else nullable(each) for name, each in members_of(record).items()}
+    rules: Schema = getattr(record, "rules", {})
+    asked: Schema = {} if partial or not must else {"required": must}
+    return {"type": "object", "properties": members, "additionalProperties": False, **asked, **rules}
+
+
 def escape(name: str) -> str:
     """A member name as a reference token of a JSON pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
@@ -105,6 +132,12 @@ def _check_together(parsed: object, pointer: str) -> None:
     found = rules()
     if found:
         raise Invalid(*(Breach(f"{pointer}/{name}" if name else pointer, code, detail) for name, code, detail in found))
+
+
+def _said_of(field: dataclasses.Field[Any]) -> Schema:
+    has_default = isinstance(field.default, str | int)
+    said = {"default": field.default} if has_default else {}
+    return said | ({"description": field.metadata["doc"]} if field.metadata["doc"] else {})
 
 
 @functools.cache
@@ -136,6 +169,12 @@ class Text:
             raise Invalid(Breach(pointer, "malformed", f"must match {self.pattern.pattern}"))
         return value
 
+    def schema(self) -> Schema:
+        """A string."""
+        least = {"minLength": self.minimum} if self.minimum else {}
+        form = {"pattern": f"^{self.pattern.pattern}$"} if self.pattern else {}
+        return {"type": "string", **least, "maxLength": self.maximum, **form}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integer:
@@ -155,6 +194,11 @@ class Integer:
             raise Invalid(Breach(pointer, "out-of-range", "must not be 0"))
         return value
 
+    def schema(self) -> Schema:
+        """An integer."""
+        besides = {"not": {"const": 0}} if self.nonzero else {}
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum, **besides}
+
 
 @dataclass(frozen=True, slots=True)
 class Boolean:
@@ -165,6 +209,10 @@ class Boolean:
         if type(value) is not bool:
             raise Invalid(Breach(pointer, "not-a-boolean", "must be true or false"))
         return value
+
+    def schema(self) -> Schema:
+        """A boolean."""
+        return {"type": "boolean"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +227,10 @@ class Choice:
             raise Invalid(Breach(pointer, "not-a-choice", f"must be one of: {', '.join(self.words)}"))
         return value
 
+    def schema(self) -> Schema:
+        """The words."""
+        return one_of(self.words)
+
 
 @dataclass(frozen=True, slots=True)
 class Currency:
@@ -189,6 +241,10 @@ class Currency:
         if not isinstance(value, str) or value not in money.DIGITS:
             raise Invalid(Breach(pointer, "not-a-currency", "must be an ISO 4217 code such as EUR"))
         return value
+
+    def schema(self) -> Schema:
+        """The codes."""
+        return one_of(sorted(money.DIGITS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +258,10 @@ class Amount:
             raise Invalid(Breach(pointer, "not-money", detail))
         return value
 
+    def schema(self) -> Schema:
+        """The form of it."""
+        return {"type": "string", "pattern": f"^{money.DECIMAL}$"}
+
 
 @dataclass(frozen=True, slots=True)
 class Percent:
@@ -214,6 +274,10 @@ class Percent:
             raise Invalid(Breach(pointer, "not-a-percentage", detail))
         return value
 
+    def schema(self) -> Schema:
+        """The form of it, and its bounds."""
+        return {"type": "string", "pattern": f"^(?:100(?:\\.0{{1,2}})?|{tax.PERCENT})$"}
+
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
@@ -224,6 +288,10 @@ class Identifier:
         if not isinstance(value, str) or not _UUID.fullmatch(value):
             raise Invalid(Breach(pointer, "not-a-uuid", "must be a UUID"))
         return uuid.UUID(value)
+
+    def schema(self) -> Schema:
+        """A UUID."""
+        return shapes.ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +307,10 @@ class Timestamp:
                 pass
         raise Invalid(Breach(pointer, "not-a-time", "must be an RFC 3339 time with an offset"))
 
+    def schema(self) -> Schema:
+        """A time."""
+        return shapes.TIME
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -250,6 +322,10 @@ class Moment:
             value = f"{value}T00:00:00Z"
         return Timestamp().parse(value, pointer)
 
+    def schema(self) -> Schema:
+        """A time or a date."""
+        return {"anyOf": [shapes.TIME, {"type": "string", "format": "date"}]}
+
 
 @dataclass(frozen=True, slots=True)
 class Anything:
@@ -260,6 +336,10 @@ class Anything:
         if not isinstance(value, dict):
             raise Invalid(Breach(pointer, "not-an-object", "must be a JSON object"))
         return value
+
+    def schema(self) -> Schema:
+        """Any object."""
+        return shapes.ANY_OBJECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,3 +367,7 @@ class ListOf[T]:
         if breaches:
             raise Invalid(*breaches)
         return tuple(records)
+
+    def schema(self) -> Schema:
+        """A list."""
+        return list_of(schema_of(self.record)) | {"minItems": self.minimum, "maxItems": self.maximum}

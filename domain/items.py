@@ -3,15 +3,19 @@
 import re
 import uuid
 from dataclasses import dataclass
+from typing import ClassVar
 
 from domain.fields import Identifier, Integer, Text, optional, required
 from domain.outcome import Refused, product_not_found
+from domain.shapes import TEXT, Schema, object_of
 from domain.stock import Product
 from domain.world import ProductKey, World
 
 QTY = Integer(minimum=1, maximum=1_000_000)
 DELTA = Integer(minimum=-1_000_000, maximum=1_000_000, nonzero=True)
 SKU = Text(minimum=1, maximum=64, pattern=re.compile(r"[A-Za-z0-9._-]+", re.ASCII))
+ONE_REFERENCE: Schema = {"oneOf": [object_of(product_id=TEXT), object_of(sku=TEXT)]}
+"""What `one_reference` asks for, in JSON Schema."""
 
 
 def one_reference(product_id: uuid.UUID | None, sku: str | None) -> list[tuple[str, str, str]]:
@@ -35,6 +39,7 @@ class Item:
     product_id: uuid.UUID | None = optional(Identifier())
     sku: str | None = optional(SKU)
     qty: int = required(QTY)
+    rules: ClassVar[Schema] = ONE_REFERENCE
 
     def breaches(self) -> list[tuple[str, str, str]]:
         """Rules over several members."""

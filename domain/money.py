@@ -25,7 +25,9 @@ DIGITS: dict[str, int] = dict.fromkeys(_TWO_DIGITS.split(), 2) | {
     code: digits for digits, codes in _OTHER_DIGITS.items() for code in codes.split()
 }
 
-_DECIMAL = re.compile(r"(?P<whole>[0-9]{1,16})(?:\.(?P<fraction>[0-9]{1,4}))?", re.ASCII)
+DECIMAL = r"([0-9]{1,16})(?:\.([0-9]{1,4}))?"
+"""A plain decimal, in the regular expressions of Python and of JSON Schema: whole part, fraction."""
+_DECIMAL = re.compile(DECIMAL, re.ASCII)
 
 
 def is_decimal(text: str) -> bool:
@@ -43,10 +45,10 @@ def to_minor(text: str, currency: str) -> int | None:
     match = _DECIMAL.fullmatch(text)
     assert match is not None, f"not checked with is_decimal: {text!r}"
     digits = DIGITS[currency]
-    fraction = match["fraction"] or ""
+    whole, fraction = match[1], match[2] or ""
     if len(fraction) > digits:
         return None
-    return int(match["whole"] + fraction.ljust(digits, "0"))
+    return int(whole + fraction.ljust(digits, "0"))
 
 
 def to_text(minor: int, currency: str) -> str:

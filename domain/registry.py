@@ -1,9 +1,10 @@
 """The command types: a module in `domain/commands/` declares one, and every room reads it here."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from domain.orders import Order
@@ -61,6 +62,7 @@ class CommandType:
     roles: frozenset[str]
     payload: type[Any]
     allowed: Callable[[Order], bool] | None
+    example: Mapping[str, object]
 
     @property
     def is_creation(self) -> bool:
@@ -77,17 +79,21 @@ _TYPES: dict[str, CommandType] = {}
 
 
 def command[A](
-    name: str, *, roles: Iterable[str], allowed: Callable[[Order], bool] | None = None
+    name: str,
+    *,
+    roles: Iterable[str],
+    allowed: Callable[[Order], bool] | None = None,
+    example: Mapping[str, object] = MappingProxyType({}),
 ) -> Callable[[type[A]], type[A]]:
     """Register a payload class as the command type `name`, to be submitted by `roles`.
 
     `allowed` says whether the workflow allows it on an order as it stands; None for what is not done to an order that
-    exists.
+    exists. `example` is a payload for the API's description.
     """
 
     def register(payload: type[A]) -> type[A]:
         assert name not in _TYPES, f"{name} is declared twice"
-        _TYPES[name] = CommandType(name=name, roles=frozenset(roles), payload=payload, allowed=allowed)
+        _TYPES[name] = CommandType(name=name, roles=frozenset(roles), payload=payload, allowed=allowed, example=example)
         return payload
 
     return register

@@ -8,6 +8,8 @@ import re
 RATE_MAX = 10_000
 """100 %."""
 
+PERCENT = r"[0-9]{1,2}(?:\.[0-9]{1,2})?"
+"""A rate below 100 % as text."""
 _PERCENT = re.compile(r"(?P<whole>[0-9]{1,3})(?:\.(?P<fraction>[0-9]{1,2}))?", re.ASCII)
 
 

@@ -11,7 +11,12 @@ from domain.registry import INTEGRATION, MANAGER, POS, Command, Scope, command
 from domain.world import World
 
 
-@command("order.add_items", roles=(POS, INTEGRATION, MANAGER), allowed=Order.takes_items)
+@command(
+    "order.add_items",
+    roles=(POS, INTEGRATION, MANAGER),
+    allowed=Order.takes_items,
+    example={"items": [{"sku": "OAT-1L", "qty": 2}, {"sku": "MUG-WHITE", "qty": 1}]},
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddItems:
     """The items to add."""

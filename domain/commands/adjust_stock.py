@@ -3,17 +3,19 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from domain import stock
 from domain.fields import Identifier, Text, optional, required
-from domain.items import DELTA, SKU, one_reference, reference
+from domain.items import DELTA, ONE_REFERENCE, SKU, one_reference, reference
 from domain.outcome import Applied, Outcome, insufficient_stock, product_not_found
 from domain.registry import MANAGER, Command, Scope, command
+from domain.shapes import Schema
 from domain.stock import Shortage
 from domain.world import World
 
 
-@command("stock.adjust", roles=(MANAGER,))
+@command("stock.adjust", roles=(MANAGER,), example={"sku": "OAT-1L", "delta": -2, "reason": "Two bottles broken."})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdjustStock:
     """The product, the signed correction, and why."""
@@ -22,6 +24,7 @@ class AdjustStock:
     sku: str | None = optional(SKU)
     delta: int = required(DELTA)
     reason: str = required(Text(minimum=1, maximum=2_000))
+    rules: ClassVar[Schema] = ONE_REFERENCE
 
     def breaches(self) -> list[tuple[str, str, str]]:
         """Rules over several members."""

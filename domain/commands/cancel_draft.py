@@ -10,7 +10,12 @@ from domain.registry import MANAGER, ORDER_ALONE, POS, Command, Scope, command
 from domain.world import World
 
 
-@command("order.cancel_draft", roles=(POS, MANAGER), allowed=lambda order: order.status == "draft")
+@command(
+    "order.cancel_draft",
+    roles=(POS, MANAGER),
+    allowed=lambda order: order.status == "draft",
+    example={"reason": "The customer left."},
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelDraft:
     """Why, for the history."""

@@ -10,7 +10,12 @@ from domain.registry import MANAGER, STOCK_OF_ORDER, Command, Scope, command
 from domain.world import World
 
 
-@command("order.cancel", roles=(MANAGER,), allowed=lambda order: order.may("cancel"))
+@command(
+    "order.cancel",
+    roles=(MANAGER,),
+    allowed=lambda order: order.may("cancel"),
+    example={"reason": "The customer changed their mind."},
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelOrder:
     """Why, for the history."""

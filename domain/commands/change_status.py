@@ -13,7 +13,12 @@ from domain.world import World
 VERB = "change_status"
 
 
-@command("order.change_status", roles=(INTEGRATION, MANAGER), allowed=lambda order: order.may(VERB))
+@command(
+    "order.change_status",
+    roles=(INTEGRATION, MANAGER),
+    allowed=lambda order: order.may(VERB),
+    example={"to": "confirmed", "note": "Confirmed by phone."},
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeStatus:
     """Where to, and a note for the history."""

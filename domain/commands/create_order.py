@@ -14,7 +14,11 @@ from domain.stock import Moved
 from domain.world import World
 
 
-@command("order.create", roles=(POS, INTEGRATION, MANAGER))
+@command(
+    "order.create",
+    roles=(POS, INTEGRATION, MANAGER),
+    example={"items": [{"sku": "OAT-1L", "qty": 2}], "note": "Table 4"},
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateOrder:
     """Without `currency` the order takes that of its first item, or the default one while it is empty."""

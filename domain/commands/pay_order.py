@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from domain import money, stock, workflow
 from domain.fields import Amount, Choice, Text, optional, required
@@ -16,11 +17,17 @@ from domain.outcome import (
     invalid_transition,
 )
 from domain.registry import MANAGER, POS, STOCK_OF_ORDER, Command, Scope, command
+from domain.shapes import NULL, Schema
 from domain.stock import Moved
 from domain.world import World
 
 
-@command("order.pay", roles=(POS, MANAGER), allowed=lambda order: order.may("pay"))
+@command(
+    "order.pay",
+    roles=(POS, MANAGER),
+    allowed=lambda order: order.may("pay"),
+    example={"method": "cash", "tendered": "5.00"},
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayOrder:
     """`card` was taken on a terminal; `amount`, when given, must be the total; `tendered` is the cash handed over."""
@@ -29,6 +36,9 @@ class PayOrder:
     amount: str | None = optional(Amount())
     tendered: str | None = optional(Amount())
     reference: str | None = optional(Text(maximum=100))
+    rules: ClassVar[Schema] = {
+        "anyOf": [{"properties": {"method": {"const": "cash"}}}, {"properties": {"tendered": NULL}}]
+    }
 
     def breaches(self) -> list[tuple[str, str, str]]:
         """Rules over several members."""

@@ -3,16 +3,20 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from domain import stock
 from domain.fields import Identifier, Text, optional, required
-from domain.items import QTY, SKU, one_reference, reference
+from domain.items import ONE_REFERENCE, QTY, SKU, one_reference, reference
 from domain.outcome import Applied, Outcome, product_not_found
 from domain.registry import INTEGRATION, MANAGER, Command, Scope, command
+from domain.shapes import Schema
 from domain.world import World
 
 
-@command("stock.receive", roles=(MANAGER, INTEGRATION))
+@command(
+    "stock.receive", roles=(MANAGER, INTEGRATION), example={"sku": "OAT-1L", "qty": 48, "reason": "Delivery 2026-118"}
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveStock:
     """The product, how many pieces, and from where or why."""
@@ -21,6 +25,7 @@ class ReceiveStock:
     sku: str | None = optional(SKU)
     qty: int = required(QTY)
     reason: str | None = optional(Text(maximum=2_000))
+    rules: ClassVar[Schema] = ONE_REFERENCE
 
     def breaches(self) -> list[tuple[str, str, str]]:
         """Rules over several members."""

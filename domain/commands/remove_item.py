@@ -3,16 +3,23 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from domain.fields import Identifier, optional
-from domain.items import QTY, SKU, one_reference, reference
+from domain.items import ONE_REFERENCE, QTY, SKU, one_reference, reference
 from domain.orders import Order, with_removed
 from domain.outcome import Applied, Outcome, Refused
 from domain.registry import INTEGRATION, MANAGER, ORDER_ALONE, POS, Command, Scope, command
+from domain.shapes import Schema
 from domain.world import World
 
 
-@command("order.remove_item", roles=(POS, INTEGRATION, MANAGER), allowed=Order.takes_items)
+@command(
+    "order.remove_item",
+    roles=(POS, INTEGRATION, MANAGER),
+    allowed=Order.takes_items,
+    example={"sku": "OAT-1L", "qty": 1},
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveItem:
     """The product, and how many pieces of it; all of them without `qty`."""
@@ -20,6 +27,7 @@ class RemoveItem:
     product_id: uuid.UUID | None = optional(Identifier())
     sku: str | None = optional(SKU)
     qty: int | None = optional(QTY)
+    rules: ClassVar[Schema] = ONE_REFERENCE
 
     def breaches(self) -> list[tuple[str, str, str]]:
         """Rules over several members."""
