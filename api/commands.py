@@ -19,8 +19,10 @@ from api.prefer import wait_seconds
 from api.problems import Problem, invalid
 from api.rates import admitted, admitted_together
 from api.reading import Shown, sees_all, visible
+from api.schema.operation import Answer, described
 from api.submission import Request, submit
 from domain import registry
+from domain.access import roles_of
 from domain.fields import Breach, Choice, Identifier, Text, escape, optional
 from domain.result import RETRYABLE
 from store import changes, commands, ending, inbox, rendering
@@ -31,6 +33,26 @@ from store.models import FINAL_STATUSES, OPEN_STATUSES, Client, Command
 from worker.bell import bell
 
 BATCH_MAX = 1_000
+_SHOWN = ("Cache-Control", "Vary")
+SUBMITTED = {
+    200: Answer(
+        "Command",
+        ("Location", "Idempotent-Replayed", "Preference-Applied", *_SHOWN),
+        text="The command has ended, well or badly: this is a replay, or it was waited for.",
+    ),
+    202: Answer(
+        "Command",
+        ("Location", "Retry-After", "Idempotent-Replayed", "Preference-Applied", *_SHOWN),
+        text="The command is stored, and will be executed.",
+    ),
+}
+SUBMITTING = ("Idempotency-Key", "Prefer", "traceparent")
+REFUSED = {
+    400: ("idempotency-key-missing", "idempotency-key-invalid"),
+    409: ("result-expired",),
+    422: ("idempotency-key-reused",),
+}
+"""How every route that submits one command is described."""
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -64,15 +86,32 @@ class CommandsView(APIView):
 
     submits = True
 
+    @described(
+        "submit_command",
+        SUBMITTED,
+        body="NewCommand",
+        headers=SUBMITTING,
+        problems=REFUSED | {422: ("idempotency-key-reused", "expired")},
+        roles=roles_of("commands.submit"),
+    )
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Accept one command."""
+        """Accept one command.
+
+        `202`: the command is stored, and it will be executed exactly once, whatever dies meanwhile. `200`: it has
+        ended already, for it is a replay or was waited for; its `status` says how. Which role may submit which type
+        stands with the type, as `x-roles`.
+        """
         caller = caller_of(request)
         asked = Request(key_of(request), request.data, traceparent_of(request))
         [answer] = submit(caller, admitted(request), [asked])
         return answers.submitted(caller, answer, wait_seconds(request))
 
+    @described("list_commands", {200: Answer("CommandPage", _SHOWN)}, query=CommandFilters)
     def get(self, request: HttpRequest) -> Response:
-        """The commands the caller may see, newest first."""
+        """The commands the caller may see, newest first.
+
+        Managers and auditors see all, others their own. Those whose result is no longer kept are left out.
+        """
         filters = filters_of(CommandFilters, request)
         client_id = None if sees_all(caller_of(request)) else caller_of(request).id
         within = filters.within(client_id)
@@ -93,8 +132,19 @@ class BatchView(APIView):
     body_bytes_max = BATCH_BYTES_MAX
     entries_apart = "commands"
 
+    @described(
+        "submit_batch",
+        {200: Answer("BatchResults", _SHOWN)},
+        body="NewBatch",
+        headers=("traceparent",),
+    )
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Accept up to a thousand commands, each answered as if it had come alone."""
+        """Accept up to a thousand commands, each answered as if it had come alone.
+
+        For a till that comes back online. The results stand in the order sent: each has the `status` that the command
+        would have got alone, and `command` or `error`. The good ones are stored in one transaction, a bad one stops no
+        other, and commands of one order keep the order sent. Pointers count from the entry.
+        """
         traceparent = traceparent_of(request)
         asked = [_request(entry, traceparent) for entry in _entries(request.data)]
         standing = admitted_together(request, self, len(asked))
@@ -104,8 +154,17 @@ class BatchView(APIView):
 class CommandView(APIView):
     """`GET /commands/{id}`."""
 
+    @described(
+        "read_command",
+        {200: Answer("Command", ("ETag", "Retry-After", "Preference-Applied", *_SHOWN))},
+        headers=("Prefer", "If-None-Match"),
+        problems={410: ("result-expired",)},
+    )
     def get(self, request: HttpRequest, command_id: uuid.UUID) -> HttpResponse:
-        """The command, whatever its outcome; 304 when the caller has it as it is."""
+        """The command, whatever its outcome; 304 when the caller has it as it is.
+
+        `Retry-After` is there until the command is final. Its result is kept for 30 days, after that this is `410`.
+        """
         if_none_match = request.META.get("HTTP_IF_NONE_MATCH", "")
         return answers.read(caller_of(request), command_id, if_none_match, wait_seconds(request))
 
@@ -113,8 +172,17 @@ class CommandView(APIView):
 class CancelView(APIView):
     """`POST /commands/{id}/cancel`."""
 
+    @described(
+        "cancel_command",
+        {200: Answer("Command", _SHOWN)},
+        problems={409: ("not-cancellable",)},
+        roles=roles_of("commands.submit"),
+    )
     def post(self, request: HttpRequest, command_id: uuid.UUID) -> HttpResponse:
-        """Cancel a command that has not begun; again and again, with the same answer."""
+        """Cancel a command that has not begun; again and again, with the same answer.
+
+        Its submitter may, and a manager.
+        """
         caller = caller_of(request)
         row = visible(caller, command_id)
         if row.client_id != caller.id:
@@ -130,8 +198,18 @@ class CancelView(APIView):
 class RetryView(APIView):
     """`POST /commands/{id}/retry`."""
 
+    @described(
+        "retry_command",
+        {202: Answer("Command", ("Retry-After", *_SHOWN))},
+        problems={409: ("not-retryable",)},
+        right="commands.retry",
+    )
     def post(self, request: HttpRequest, command_id: uuid.UUID) -> HttpResponse:
-        """Queue a command again that failed through no fault of its own."""
+        """Queue a command again that failed through no fault of its own.
+
+        One that failed as `poisoned` or `internal-error`. It goes behind the other commands of its order; its attempts
+        count on.
+        """
         caller = caller_of(request)
         row = visible(caller, command_id)
         demand(caller, "commands.retry")

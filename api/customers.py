@@ -15,8 +15,10 @@ from api.editing import edited, merged
 from api.pages import Filters, asked, filters_of, page
 from api.preconditions import etag, unless_known
 from api.problems import not_found_problem
+from api.schema.operation import Answer, described
 from api.tax_ids import TaxId
 from domain.fields import Boolean, Breach, Choice, Invalid, Text, optional, parse, required
+from domain.shapes import Schema
 from store import editing, rendering
 from store.models import Customer
 
@@ -33,6 +35,10 @@ class Email:
         except ValidationError:
             raise Invalid(Breach(pointer, "not-an-email", "must be an e-mail address")) from None
         return text
+
+    def schema(self) -> Schema:
+        """An address."""
+        return {"type": "string", "format": "email", "maxLength": 254}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +72,26 @@ class CustomerFilters(Filters):
 class CustomersView(APIView):
     """`GET /customers`, `POST /customers`."""
 
+    @described("list_customers", {200: Answer("CustomerPage")}, query=CustomerFilters)
     def get(self, request: Request) -> Response:
         """The customers by name."""
         filters = filters_of(CustomerFilters, request)
         rows = Customer.objects.filter(**filters.conditions())
         return page(request, filters, rows, ("name", "id"), rendering.customer)
 
+    @described(
+        "create_customer",
+        {201: Answer("Customer", ("Location", "ETag"))},
+        body=NewCustomer,
+        example={"name": "Padaria Sol", "tax_id": "12.ABC.345/01DE-35", "email": "sol@example.com"},
+        right="customers.write",
+    )
     def post(self, request: Request) -> Response:
-        """Create a customer."""
+        """Create a customer.
+
+        A `tax_id` of 11 digits is a CPF, one of 14 characters a CNPJ; both need right check digits. Any other is
+        foreign.
+        """
         demand(caller_of(request), "customers.write")
         customer = editing.create(Customer, asdict(parse(NewCustomer, request.data)), actor_of(request))
         headers = {"Location": f"{rendering.API}/customers/{customer.id}", "ETag": etag(customer.version)}
@@ -83,6 +101,7 @@ class CustomersView(APIView):
 class CustomerView(APIView):
     """`GET /customers/{id}`, `PATCH /customers/{id}`, `DELETE /customers/{id}`."""
 
+    @described("read_customer", {200: Answer("Customer", ("ETag",))}, headers=("If-None-Match",))
     def get(self, request: Request, customer_id: uuid.UUID) -> Response:
         """One customer, active or not; its version is its ETag."""
         customer = Customer.objects.filter(id=customer_id).first()
@@ -90,6 +109,15 @@ class CustomerView(APIView):
             raise not_found_problem()
         return unless_known(request, etag(customer.version), rendering.customer(customer))
 
+    @described(
+        "change_customer",
+        {200: Answer("Customer", ("ETag",))},
+        body=NewCustomer,
+        changes=True,
+        example={"phone": "+55 11 5555 0101"},
+        right="customers.write",
+        headers=("If-Match",),
+    )
     def patch(self, request: Request, customer_id: uuid.UUID) -> Response:
         """Change what is sent; `is_active: true` brings a deleted one back."""
         demand(caller_of(request), "customers.write")
@@ -97,6 +125,7 @@ class CustomerView(APIView):
         customer = edited(request, Customer, customer_id, lambda row: _edit(row, sent))
         return Response(rendering.customer(customer), headers={"ETag": etag(customer.version)})
 
+    @described("delete_customer", {204: Answer()}, right="customers.write", headers=("If-Match",))
     def delete(self, request: Request, customer_id: uuid.UUID) -> Response:
         """Deactivate it, for orders refer to it; again and again, with the same answer."""
         demand(caller_of(request), "customers.write")

@@ -7,6 +7,7 @@ from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from api.problems import Problem, plain
+from api.schema.operation import Answer, described
 from store import backlog, presence
 
 
@@ -24,8 +25,12 @@ def _to_read(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpReque
 
 
 @_to_read
+@described("read_health", {200: Answer("Health"), 503: Answer("Health")})
 def health(_request: HttpRequest) -> JsonResponse:
-    """`ok`, `degraded` when Redis or every worker is away, 503 when the database is."""
+    """How the system is.
+
+    `ok`; `degraded` when Redis or every worker is away; 503 when the database is.
+    """
     workers = presence.alive()
     state = _state()
     ok = state is not None and bool(workers)
@@ -41,12 +46,14 @@ def health(_request: HttpRequest) -> JsonResponse:
 
 
 @_to_read
+@described("read_liveness", {200: Answer("Liveness")})
 def live(_request: HttpRequest) -> JsonResponse:
     """The process answers."""
     return JsonResponse({"status": "ok"})
 
 
 @_to_read
+@described("read_readiness", {200: Answer("Readiness"), 503: Answer("Readiness")})
 def ready(_request: HttpRequest) -> JsonResponse:
     """Commands can be stored."""
     database = _state() is not None

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from api import tokens
 from api.problems import Problem, rate_limited
+from api.schema.operation import Answer, described
 from domain.fields import Text, parse, required
 from store import passwords
 from store.passwords import TooManyLogins
@@ -32,6 +33,13 @@ class TokenView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
+    @described(
+        "create_token",
+        {200: Answer("Token", ("Cache-Control",))},
+        body=Credentials,
+        example={"username": "maria", "password": "correct horse battery staple"},
+        problems={401: ("unauthenticated",), 429: ("rate-limited",)},
+    )
     def post(self, request: Request) -> Response:
         """`access`, and for how many seconds it is good."""
         credentials = parse(Credentials, request.data)

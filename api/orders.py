@@ -14,6 +14,7 @@ from api.authentication import caller_of
 from api.pages import Filters, asked, filters_of, page
 from api.preconditions import matches
 from api.problems import not_found_problem
+from api.schema.operation import Answer, described
 from domain.actions import available
 from domain.fields import Choice, Identifier, Timestamp, optional
 from domain.workflow import OVER, STATUSES, WORKFLOWS
@@ -59,8 +60,12 @@ class OrderFilters(Filters):
         return False if self.status is not None and self.status not in OVER else None
 
 
+@described("list_orders", {200: Answer("OrderPage")}, query=OrderFilters)
 def list_orders(request: Request) -> Response:
-    """`GET /orders`: the orders, newest first."""
+    """The orders, newest first.
+
+    Archived ones are left out unless `archived` asks for them.
+    """
     filters = filters_of(OrderFilters, request)
     within = filters.within()
     others = {name: each for name, each in filters.conditions().items() if name not in within}
@@ -68,8 +73,12 @@ def list_orders(request: Request) -> Response:
     return page(request, filters, rows, ("-created_at", "-id"), _shown, within)
 
 
+@described("read_order", {200: Answer("Order", ("ETag",))}, headers=("If-None-Match",))
 def read_order(request: Request, order_id: uuid.UUID) -> Response:
-    """`GET /orders/{id}`: one order; its version is its ETag."""
+    """One order; its version is its ETag.
+
+    Orders change by commands alone, each of which raises the version by one.
+    """
     order = _with_lines(Order.objects.filter(id=order_id)).first()
     if order is None:
         raise not_found_problem()
@@ -82,8 +91,12 @@ def read_order(request: Request, order_id: uuid.UUID) -> Response:
 class AvailableActionsView(APIView):
     """`GET /orders/{id}/available-actions`."""
 
+    @described("read_available_actions", {200: Answer("AvailableActions")})
     def get(self, request: Request, order_id: uuid.UUID) -> Response:
-        """What workflow and role allow now."""
+        """What workflow and role allow now.
+
+        The command types that this caller could submit for the order as it stands, for a screen that shows its buttons.
+        """
         order = loading.read_order(order_id)
         if order is None:
             raise not_found_problem()
@@ -94,8 +107,12 @@ class AvailableActionsView(APIView):
 class HistoryView(APIView):
     """`GET /orders/{id}/history`."""
 
+    @described("list_history", {200: Answer("StatusChangePage")}, query=Filters)
     def get(self, request: Request, order_id: uuid.UUID) -> Response:
-        """The changes of status, oldest first."""
+        """The changes of status, oldest first.
+
+        The first is the order's creation, from null.
+        """
         filters = filters_of(Filters, request)
         rows = OrderHistory.objects.filter(order_id=order_id)
         if not rows.exists():

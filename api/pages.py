@@ -20,10 +20,26 @@ from rest_framework.utils.urls import replace_query_param
 from api.problems import Problem, invalid_parameters
 from domain.fields import Breach, Identifier, Integer, Invalid, Kind, Text, Timestamp, optional, parse
 from domain.items import SKU
+from domain.shapes import Schema
 from store.rendering import shown_time
 
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
+
+
+class _PageSize:
+    """How many rows a page may have, in a query, where everything is text."""
+
+    def parse(self, value: object, pointer: str) -> int:
+        """The number."""
+        text = str(value)
+        if text.isascii() and text.isdecimal() and len(text) <= 10 and 1 <= int(text) <= PAGE_SIZE_MAX:
+            return int(text)
+        raise Invalid(Breach(pointer, "out-of-range", f"must be a whole number from 1 to {PAGE_SIZE_MAX}"))
+
+    def schema(self) -> Schema:
+        """An integer."""
+        return Integer(minimum=1, maximum=PAGE_SIZE_MAX).schema()
 
 
 class _Version:
@@ -35,7 +51,7 @@ class _Version:
 
 
 _NEXT, _PREVIOUS = "next", "previous"
-_KINDS: dict[str, Kind[Any]] = {
+_KINDS: dict[str, Kind[Any] | _Version] = {
     "id": Identifier(),
     "created_at": Timestamp(),
     "sku": SKU,
@@ -48,20 +64,8 @@ _KINDS: dict[str, Kind[Any]] = {
 class Filters:
     """The query parameters every list has; a list with more declares a subclass of its own."""
 
-    cursor: str | None = optional(Text(maximum=2_000))
-    page_size: str | None = optional(Text(maximum=10))
-
-    def breaches(self) -> list[tuple[str, str, str]]:
-        """Rules that need more than a kind."""
-        is_number = self.page_size is None or (self.page_size.isascii() and self.page_size.isdecimal())
-        if is_number and 1 <= self.size <= PAGE_SIZE_MAX:
-            return []
-        return [("page_size", "out-of-range", f"must be a whole number from 1 to {PAGE_SIZE_MAX}")]
-
-    @property
-    def size(self) -> int:
-        """How many rows a page has at most."""
-        return PAGE_SIZE if self.page_size is None else int(self.page_size)
+    cursor: str | None = optional(Text(maximum=2_000), doc="Where to go on, from a link `next` or `previous`.")
+    page_size: int = optional(_PageSize(), PAGE_SIZE, doc="How many results a page has at most.")
 
 
 def filters_of[F](record: type[F], request: Request) -> F:
@@ -111,9 +115,9 @@ def page(
     if cursor is not None:
         rows = rows.filter(_beyond(columns, cursor.position, "lt" if descending else "gt"))
     ordered = rows.order_by(*(f"-{column}" if descending else column for column in (*within, *columns)))
-    found = list(ordered[: filters.size + 1])
-    more = len(found) > filters.size
-    found = found[: filters.size]
+    found = list(ordered[: filters.page_size + 1])
+    more = len(found) > filters.page_size
+    found = found[: filters.page_size]
     if backwards:
         found.reverse()
 

@@ -1,6 +1,5 @@
 """Problems: every answer of 400 and above is one (RFC 9457), with a stable code and a page that explains it."""
 
-import html
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -193,18 +192,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return plain(Problem(500, "internal-error", "Something unexpected happened; the log has the details."))
 
 
-def explain(_request: HttpRequest, code: str) -> HttpResponse:
-    """The page behind a problem's `type`."""
-    if code not in TITLES_BY_CODE:
-        raise Http404
-    title = html.escape(TITLES_BY_CODE[code])
-    return HttpResponse(
-        f"<!doctype html><html lang=en><title>{code}</title><h1>{title}</h1>"
-        f"<p>The code <code>{code}</code> stands in <code>code</code> of the answer; <code>detail</code> says what "
-        f"happened in your case, and <code>errors</code>, where present, names each place.</p></html>"
-    )
-
-
 def plain(problem: Problem) -> HttpResponse:
     """The answer to a request that no view has handled."""
     return JsonResponse(problem.body(), status=problem.status_code, headers=problem.headers, content_type=MEDIA_TYPE)
@@ -212,5 +199,5 @@ def plain(problem: Problem) -> HttpResponse:
 
 def _summary(errors: list[dict[str, str]]) -> str:
     place = next(errors[0][name] for name in ("pointer", "parameter", "header") if name in errors[0])
-    first = f"{place or 'the body'} {errors[0]['detail']}"
+    first = f"{place or 'the body'} {errors[0]['detail'].removesuffix('.')}"
     return f"{first}." if len(errors) == 1 else f"{first}; and {len(errors) - 1} more."

@@ -15,6 +15,7 @@ from api.editing import edited, merged
 from api.pages import Filters, asked, filters_of, page
 from api.preconditions import etag, unless_known
 from api.problems import Problem, not_found_problem
+from api.schema.operation import Answer, described
 from domain import money, tax
 from domain.fields import (
     Amount,
@@ -92,14 +93,26 @@ class ProductFilters(Filters):
 class ProductsView(APIView):
     """`GET /products`, `POST /products`."""
 
+    @described("list_products", {200: Answer("ProductPage")}, query=ProductFilters)
     def get(self, request: Request) -> Response:
         """The products by sku."""
         filters = filters_of(ProductFilters, request)
         rows = Product.objects.filter(**filters.conditions())
         return page(request, filters, rows, ("sku",), rendering.product)
 
+    @described(
+        "create_product",
+        {201: Answer("Product", ("Location", "ETag"))},
+        body=NewProduct,
+        example={"sku": "OAT-1L", "name": "Oat drink, 1 l", "price": "2.29", "low_stock_at": 5},
+        right="products.write",
+        problems={409: ("sku-exists",)},
+    )
     def post(self, request: Request) -> Response:
-        """Create a product."""
+        """Create a product.
+
+        It begins without stock: `stock.receive` brings it.
+        """
         demand(caller_of(request), "products.write")
         new = _described(request.data)
         try:
@@ -114,15 +127,33 @@ class ProductsView(APIView):
 class ProductView(APIView):
     """`GET /products/{id}`, `PATCH /products/{id}`."""
 
+    @described("read_product", {200: Answer("Product", ("ETag",))}, headers=("If-None-Match",))
     def get(self, request: Request, product_id: uuid.UUID) -> Response:
-        """One product."""
+        """One product.
+
+        Its `version` counts edits; stock moves without it. The `ETag` tells both apart: `"3-150-0"` is version 3 with
+        150 on hand and none reserved.
+        """
         product = Product.objects.filter(id=product_id).first()
         if product is None:
             raise not_found_problem()
         return unless_known(request, _etag(product), rendering.product(product))
 
+    @described(
+        "change_product",
+        {200: Answer("Product", ("ETag",))},
+        body=NewProduct,
+        changes=True,
+        example={"price": "2.49"},
+        right="products.write",
+        headers=("If-Match",),
+    )
     def patch(self, request: Request, product_id: uuid.UUID) -> Response:
-        """Change what is sent."""
+        """Change what is sent.
+
+        The rest stays; null puts an optional member back to its default. The sku never changes, and stock by commands
+        alone.
+        """
         demand(caller_of(request), "products.write")
         sent = request.data
         product = edited(request, Product, product_id, lambda row: _edit(row, sent))
@@ -132,8 +163,13 @@ class ProductView(APIView):
 class MovementsView(APIView):
     """`GET /products/{id}/movements`."""
 
+    @described("list_movements", {200: Answer("MovementPage")}, query=Filters)
     def get(self, request: Request, product_id: uuid.UUID) -> Response:
-        """The lines of its stock ledger, newest first: their ids begin with the time."""
+        """The lines of its stock ledger, newest first.
+
+        They are only ever added to, and add up to what is on hand and what is reserved.
+        """
+        # Their ids begin with the time.
         filters = filters_of(Filters, request)
         if not Product.objects.filter(id=product_id).exists():
             raise not_found_problem()

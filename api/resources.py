@@ -16,12 +16,14 @@ from rest_framework.views import APIView
 
 from api import answers
 from api.authentication import caller_of
-from api.commands import key_of, traceparent_of
+from api.commands import REFUSED, SUBMITTED, SUBMITTING, key_of, traceparent_of
 from api.parsing import unstorable
 from api.preconditions import expected_version
 from api.prefer import wait_seconds
 from api.problems import Problem, invalid, invalid_parameters, relocated
 from api.rates import admitted
+from api.schema.commands import has_version, route_text
+from api.schema.operation import Operation, operation_of
 from api.submission import Request, submit
 from domain import registry
 from domain.fields import Breach
@@ -34,11 +36,15 @@ _NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method on a path, and the command type it stands for: one, or one chosen by caller and payload."""
+    """A method on a path, and the command type it stands for: one, or one of some, chosen by caller and payload."""
 
     method: str
     path: str
     type: str | Callable[[Caller, Body], str | None]
+    types: tuple[str, ...] = ()
+    """Those it is chosen from."""
+    text: str = ""
+    """Of such a route, what to say to clients: a summary, an empty line, a description."""
 
 
 def _cancelling(caller: Caller, _payload: Body) -> str:
@@ -60,10 +66,22 @@ ROUTES = (
     Route("DELETE", "orders/<id:order_id>/items/<id:product_id>", "order.remove_item"),
     Route("POST", "orders/<id:order_id>/pay", "order.pay"),
     Route("POST", "orders/<id:order_id>/cancel", "order.cancel"),
-    Route("DELETE", "orders/<id:order_id>", _cancelling),
+    Route(
+        "DELETE",
+        "orders/<id:order_id>",
+        _cancelling,
+        ("order.cancel", "order.cancel_draft"),
+        "Delete order.\n\nIs `order.cancel`, or `order.cancel_draft` for a caller who may only do that.",
+    ),
     Route("PATCH", "orders/<id:order_id>/status", "order.change_status"),
     Route("POST", "orders/<id:order_id>/archive", "order.archive"),
-    Route("PATCH", "products/<id:product_id>/stock", _moving_stock),
+    Route(
+        "PATCH",
+        "products/<id:product_id>/stock",
+        _moving_stock,
+        ("stock.adjust", "stock.receive"),
+        "Change stock.\n\nWith `delta` and `reason` it is `stock.adjust`, with `qty` it is `stock.receive`.",
+    ),
 )
 
 
@@ -73,6 +91,7 @@ class ResourceView(APIView):
     read: Callable[..., Response] | None = None
     routes: Mapping[str, Route] = {}
     submits = True
+    operations: Mapping[str, Operation | None] = {}
 
     def get(self, request: HttpRequest, **ids: object) -> Response:
         """What the resource is."""
@@ -109,8 +128,27 @@ def views(reads: Mapping[str, Callable[..., Response]]) -> dict[str, Callable[..
 def _view(routes: list[Route], read: Callable[..., Response] | None) -> Callable[..., HttpResponse]:
     methods = {route.method: route for route in routes}
     allowed = [*(["get", "head"] if read else []), *(method.lower() for method in methods), "options"]
-    view: Callable[..., HttpResponse] = ResourceView.as_view(routes=methods, read=read, http_method_names=allowed)
+    operations: dict[str, Operation | None] = {method: _operation(route) for method, route in methods.items()}
+    if read is not None:
+        operations["GET"] = operation_of(read)
+    view: Callable[..., HttpResponse] = ResourceView.as_view(
+        routes=methods, read=read, operations=operations, http_method_names=allowed
+    )
     return view
+
+
+def _operation(route: Route) -> Operation:
+    """What there is to say of a route: its command type has said it."""
+    types = (route.type,) if isinstance(route.type, str) else route.types
+    text = route.text or route_text(types[0])
+    return Operation(
+        id=text.partition("\n")[0].removesuffix(".").lower().replace(" ", "_"),
+        answers=SUBMITTED,
+        text=text,
+        commands=types,
+        headers=(*SUBMITTING, *(["If-Match"] if has_version(types[0]) else [])),
+        problems=REFUSED,
+    )
 
 
 def _asked(route: Route, caller: Caller, request: HttpRequest, ids: dict[str, str]) -> Request:

@@ -20,6 +20,7 @@ from api.authentication import caller_of
 from api.pages import filters_of
 from api.problems import invalid_header
 from api.reading import sees, sees_all
+from api.schema.operation import Answer, described
 from domain.fields import Identifier, optional
 from store import commands, rendering
 from store.clients import Caller
@@ -111,8 +112,18 @@ class StreamView(APIView):
 
     renderer_classes = [JSONRenderer, EventStreamRenderer]
 
+    @described(
+        "stream_commands",
+        {200: Answer("Event", ("Cache-Control", "Vary"), media_type="text/event-stream")},
+        query=StreamFilters,
+        headers=("Last-Event-ID",),
+    )
     def get(self, request: Request) -> HttpResponse:
-        """The changes from now on, or from `Last-Event-ID` on."""
+        """The changes from now on, or from `Last-Event-ID` on.
+
+        An event `command` for each change that the caller may see; its data is the command. Events of the 12 seconds
+        before the resumption come once more, under the same ids. After five minutes the stream ends, to be resumed.
+        """
         filters = filters_of(StreamFilters, request)
         since = _since(request.META.get("HTTP_LAST_EVENT_ID"))
         headers = {"Cache-Control": "no-store", "Vary": "Authorization"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stdnum.br import cnpj, cpf
 
 from domain.fields import Breach, Invalid, Text
+from domain.shapes import Schema
 
 _TEXT = Text(minimum=1, maximum=50)
 _PUNCTUATION = re.compile(r"[\s./-]+")
@@ -32,3 +33,7 @@ class TaxId:
         if not right:
             raise Invalid(Breach(pointer, "wrong-check-digits", "must have the check digits of a CPF or CNPJ"))
         return compact
+
+    def schema(self) -> Schema:
+        """Text; its check digits are beyond a schema."""
+        return _TEXT.schema()

@@ -7,13 +7,14 @@ from django.urls.converters import UUIDConverter
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.response import Response
 
-from api import health, landing, problems, resources
+from api import explanations, health, landing, resources
 from api.accounting import AccountsView, BalancesView, EntriesView, ExportView
 from api.commands import BatchView, CancelView, CommandsView, CommandView, RetryView
 from api.customers import CustomersView, CustomerView
 from api.logins import TokenView
 from api.orders import AvailableActionsView, HistoryView, PaymentsView, list_orders, read_order
 from api.products import MovementsView, ProductsView, ProductView
+from api.schema.views import DocsView, SchemaView
 from api.stream import StreamView
 from api.visitors import VisitorTokenView
 from api.webhooks import (
@@ -76,7 +77,9 @@ urlpatterns = [
     path("", csrf_exempt(landing.page)),
     path("demo/token", VisitorTokenView.as_view()),
     re_path(r"^health/?$", csrf_exempt(health.health)),
+    path("api/schema/", SchemaView.as_view()),
+    path("api/docs/", DocsView.as_view()),
     path("health/live", csrf_exempt(health.live)),
     path("health/ready", csrf_exempt(health.ready)),
-    path("problems/<slug:code>", csrf_exempt(problems.explain)),
+    path("problems/<slug:code>", csrf_exempt(explanations.explain)),
 ]

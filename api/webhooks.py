@@ -15,9 +15,11 @@ from api.authentication import actor_of, caller_of, demand
 from api.editing import merged
 from api.pages import Filters, asked, filters_of, page
 from api.problems import not_found_problem
+from api.schema.operation import Answer, described
 from domain.access import may
 from domain.events import CATALOGUE
 from domain.fields import Boolean, Breach, Choice, Identifier, Invalid, Text, Timestamp, optional, parse, required
+from domain.shapes import Schema, list_of, one_of
 from store import addresses, rendering, webhooks
 from store.clients import Caller
 from store.models import DELIVERY_STATUSES, Delivery, DeliveryAttempt, Endpoint
@@ -42,6 +44,10 @@ class EventTypes:
         if twice:
             raise Invalid(*(Breach(f"{pointer}/{place}", "duplicate", "stands twice in the list") for place in twice))
         return names
+
+    def schema(self) -> Schema:
+        """The list."""
+        return list_of(one_of(CATALOGUE)) | {"uniqueItems": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +95,27 @@ class DeliveryFilters(Filters):
 class EndpointsView(APIView):
     """`GET /webhooks/endpoints`, `POST /webhooks/endpoints`."""
 
+    @described("list_endpoints", {200: Answer("EndpointPage")}, query=Filters, right="webhooks.read")
     def get(self, request: Request) -> Response:
-        """The endpoints the caller may see, newest first."""
+        """The endpoints the caller may see, newest first.
+
+        Managers and auditors see all, an integration its own.
+        """
         rows = _endpoints(_reader(request)).filter(deleted_at=None)
         return page(request, filters_of(Filters, request), rows, ("-id",), rendering.endpoint)
 
+    @described(
+        "create_endpoint",
+        {201: Answer("EndpointWithSecret", ("Location", "Cache-Control"))},
+        body=NewEndpoint,
+        example={"url": "https://shop.example.com/orderly", "event_types": ["order.paid"]},
+        right="webhooks.write",
+    )
     def post(self, request: Request) -> Response:
-        """Register an endpoint; the answer shows its secret, and no other does."""
+        """Register an endpoint; the answer shows its secret, and no other does.
+
+        Addresses that webhooks may not go to, such as private ones, are refused at `/url`.
+        """
         caller = _writer(request)
         new = parse(NewEndpoint, request.data)
         _demand_address(new.url)
@@ -111,10 +131,19 @@ class EndpointsView(APIView):
 class EndpointView(APIView):
     """`GET`, `PATCH` and `DELETE /webhooks/endpoints/{id}`."""
 
+    @described("read_endpoint", {200: Answer("Endpoint")}, right="webhooks.read")
     def get(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         """One endpoint."""
         return Response(rendering.endpoint(_endpoint(_reader(request), endpoint_id)))
 
+    @described(
+        "change_endpoint",
+        {200: Answer("Endpoint")},
+        body=NewEndpoint,
+        changes=True,
+        example={"is_active": True},
+        right="webhooks.write",
+    )
     def patch(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         """Change what is sent; `is_active: true` starts afresh."""
         row = _endpoint(_writer(request), endpoint_id)
@@ -128,6 +157,7 @@ class EndpointView(APIView):
             raise not_found_problem()
         return Response(rendering.endpoint(changed))
 
+    @described("delete_endpoint", {204: Answer()}, right="webhooks.write")
     def delete(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         """Delete it; what it has not been sent yet is cancelled."""
         if not webhooks.remove(_endpoint(_writer(request), endpoint_id).id, actor_of(request)):
@@ -138,6 +168,7 @@ class EndpointView(APIView):
 class RotateSecretView(APIView):
     """`POST /webhooks/endpoints/{id}/rotate-secret`."""
 
+    @described("rotate_secret", {200: Answer("EndpointWithSecret", ("Cache-Control",))}, right="webhooks.write")
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
         """A new secret, shown once; the old one signs beside it for a day."""
         rotated = webhooks.rotate_secret(_endpoint(_writer(request), endpoint_id).id, actor_of(request))
@@ -149,8 +180,12 @@ class RotateSecretView(APIView):
 class PingView(APIView):
     """`POST /webhooks/endpoints/{id}/ping`."""
 
+    @described("ping_endpoint", {202: Answer("Delivery")}, right="webhooks.write")
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
-        """Send a ping; its delivery tells what came of it."""
+        """Send a ping; its delivery tells what came of it.
+
+        It goes the way of every event, whatever the endpoint wants, active or not.
+        """
         delivery = webhooks.ping(_endpoint(_writer(request), endpoint_id).id, actor_of(request))
         if delivery is None:
             raise not_found_problem()
@@ -161,8 +196,18 @@ class PingView(APIView):
 class ReplayView(APIView):
     """`POST /webhooks/endpoints/{id}/replay`."""
 
+    @described(
+        "replay_events",
+        {202: Answer("Replay")},
+        body=ReplayWish,
+        example={"since": "2026-11-21T09:00:00Z"},
+        right="webhooks.write",
+    )
     def post(self, request: Request, endpoint_id: uuid.UUID) -> Response:
-        """Deliver again what has happened since then."""
+        """Deliver again what has happened since then.
+
+        Every event that the endpoint wants, once more or at last, under the same `webhook-id`.
+        """
         row = _endpoint(_writer(request), endpoint_id)
         wish = parse(ReplayWish, request.data)
         delivered = webhooks.replay(row.id, wish.since, actor_of(request))
@@ -174,6 +219,7 @@ class ReplayView(APIView):
 class DeliveriesView(APIView):
     """`GET /webhooks/deliveries`."""
 
+    @described("list_deliveries", {200: Answer("DeliveryPage")}, query=DeliveryFilters, right="webhooks.read")
     def get(self, request: Request) -> Response:
         """The deliveries to the endpoints that the caller may see, newest first."""
         filters = filters_of(DeliveryFilters, request)
@@ -186,6 +232,7 @@ class DeliveriesView(APIView):
 class DeliveryView(APIView):
     """`GET /webhooks/deliveries/{id}`."""
 
+    @described("read_delivery", {200: Answer("Delivery")}, right="webhooks.read")
     def get(self, request: Request, delivery_id: uuid.UUID) -> Response:
         """One delivery and its attempts."""
         return Response(_shown(_delivery(_reader(request), delivery_id)))
@@ -194,6 +241,7 @@ class DeliveryView(APIView):
 class RetryDeliveryView(APIView):
     """`POST /webhooks/deliveries/{id}/retry`."""
 
+    @described("retry_delivery", {202: Answer("Delivery")}, right="webhooks.write")
     def post(self, request: Request, delivery_id: uuid.UUID) -> Response:
         """Start it afresh, under the same webhook-id."""
         caller = _writer(request)
@@ -206,8 +254,12 @@ class RetryDeliveryView(APIView):
 class EventTypesView(APIView):
     """`GET /webhooks/event-types`."""
 
+    @described("list_event_types", {200: Answer("EventTypePage")}, right="webhooks.read")
     def get(self, request: Request) -> Response:
-        """The catalogue, all on one page."""
+        """The catalogue, all on one page.
+
+        Each type with a JSON Schema and an example of what is posted.
+        """
         _reader(request)
         types = [
             {"type": each.name, "description": each.description, "schema": each.schema, "example": each.example}

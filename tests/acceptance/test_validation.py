@@ -143,3 +143,10 @@ def test_the_detail_of_a_problem_names_the_first_place(pos: Till) -> None:
 
 def test_a_type_that_the_role_may_not_submit_is_named(pos: Till) -> None:
     assert "order.cancel" in pos.submit("order.cancel", order_id=ORDER_ID).problem(403, "forbidden")["detail"]
+
+
+def test_a_summary_ends_with_one_full_stop(manager: Till) -> None:
+    answer = manager.post("/webhooks/endpoints", {"url": "https://127.0.0.1/"})
+    detail = answer.problem(400, "invalid-request")["detail"]
+    assert detail.endswith(".")
+    assert not detail.endswith("..")
