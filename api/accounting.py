@@ -16,6 +16,7 @@ from api import exports
 from api.authentication import caller_of, demand
 from api.negotiation import AnyNegotiation
 from api.pages import Filters, filters_of, page
+from api.schema.operation import Answer, described
 from domain import books, money
 from domain.fields import Choice, Identifier, Moment, optional, required
 from store import rendering
@@ -54,6 +55,7 @@ class ExportFilters:
 class EntriesView(APIView):
     """`GET /accounting/entries`."""
 
+    @described("list_entries", {200: Answer("EntryPage")}, query=EntryFilters, right="accounting.read")
     def get(self, request: Request) -> Response:
         """The entries, newest first."""
         demand(caller_of(request), "accounting.read")
@@ -69,6 +71,7 @@ class EntriesView(APIView):
 class AccountsView(APIView):
     """`GET /accounting/accounts`."""
 
+    @described("list_accounts", {200: Answer("AccountPage")}, right="accounting.read")
     def get(self, request: Request) -> Response:
         """The chart of accounts."""
         demand(caller_of(request), "accounting.read")
@@ -78,6 +81,7 @@ class AccountsView(APIView):
 class BalancesView(APIView):
     """`GET /accounting/balances`."""
 
+    @described("read_balances", {200: Answer("BalancePage")}, query=BalanceFilters, right="accounting.read")
     def get(self, request: Request) -> Response:
         """What was debited and credited to each account in each currency; `balance` is the one less the other."""
         demand(caller_of(request), "accounting.read")
@@ -95,6 +99,12 @@ class ExportView(APIView):
 
     content_negotiation_class = AnyNegotiation
 
+    @described(
+        "export_entries",
+        {200: Answer("Text", ("Content-Disposition",), media_type="text/plain")},
+        query=ExportFilters,
+        right="accounting.read",
+    )
     def get(self, request: Request) -> StreamingHttpResponse:
         """The entries, oldest first, as Beancount or CSV."""
         demand(caller_of(request), "accounting.read")

@@ -24,6 +24,7 @@ ADVICE: dict[str, str] = {
     "product-inactive": "The product is not sold at present. Leave it out, or set is_active again.",
     "currency-mismatch": "An order has one currency. Order what is priced in another one apart.",
     "amount-mismatch": "The amount is not what is to be paid. Read the order's total and send that, or no amount.",
+    "refund-exceeds-payment": "See what is left of the payment at the order's `payments`, and ask for no more.",
     "tendered-too-low": "The cash handed over does not cover the total. Ask for more, or take a card.",
     "insufficient-stock": "`shortages` names each product that is short. Take fewer pieces, or receive stock first.",
     "poisoned": "Executing the command ended its worker every time. It had no effect; a manager may retry it.",

@@ -123,6 +123,7 @@ class HistoryView(APIView):
 class PaymentsView(APIView):
     """`GET /orders/{id}/payments`."""
 
+    @described("list_payments", {200: Answer("PaymentPage")}, query=Filters)
     def get(self, request: Request, order_id: uuid.UUID) -> Response:
         """What was taken for it, oldest first, and what of it was given back."""
         filters = filters_of(Filters, request)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.schema.operation import ref
-from domain import shapes
+from domain import books, shapes
 from domain.events import CATALOGUE
 from domain.shapes import (
     ANY_OBJECT,
@@ -45,7 +45,10 @@ def _page(name: str) -> Schema:
 
 
 _LINK: Schema = {"type": "string", "format": "uri"}
-_LISTED = ("Command", "Order", "StatusChange", "Product", "Movement", "Customer", "Endpoint", "Delivery", "EventType")
+_LISTED = (
+    *("Command", "Order", "StatusChange", "Payment", "Product", "Movement", "Customer"),
+    *("Entry", "Account", "Balance", "Endpoint", "Delivery", "EventType"),
+)
 _HTTP_STATUS: Schema = {"type": "integer", "minimum": 100, "maximum": 599}
 
 _TAKEN = object_of(status=_HTTP_STATUS, command=ref("Command"))
@@ -55,6 +58,7 @@ _ORDER_RESULT["properties"]["payment"] = object_of(
     method=TEXT, amount=MONEY, tendered=nullable(MONEY), change=nullable(MONEY)
 ) | {"description": "Of `order.pay`."}
 
+_PERCENT: Schema = TEXT | {"description": "A percentage, such as `23.00`."}
 _PRODUCT_MEMBERS = object_of(
     id=ID,
     sku=TEXT,
@@ -62,6 +66,8 @@ _PRODUCT_MEMBERS = object_of(
     description=TEXT,
     price=MONEY,
     currency=TEXT,
+    tax_rate=_PERCENT,
+    cost=nullable(MONEY) | {"description": "What a piece costs; null where it is not known."},
     on_hand=COUNT,
     reserved=COUNT,
     available=COUNT,
@@ -69,6 +75,7 @@ _PRODUCT_MEMBERS = object_of(
     is_active=FLAG,
     version=VERSION,
 )
+_ACCOUNTS = [account.code for account in books.CHART]
 _ACTION = object_of(type=TEXT)
 _ACTION["properties"]["to"] = list_of(one_of(STATUSES))
 _DELIVERY = object_of(
@@ -123,9 +130,23 @@ _SCHEMAS: dict[str, Schema] = {
         version=VERSION,
         currency=TEXT,
         total=MONEY,
+        tax_total=MONEY,
+        paid_total=MONEY,
+        refunded_total=MONEY,
         customer_id=nullable(ID),
         note=nullable(TEXT),
-        items=list_of(object_of(product_id=ID, sku=TEXT, name=TEXT, qty=VERSION, unit_price=MONEY, line_total=MONEY)),
+        items=list_of(
+            object_of(
+                product_id=ID,
+                sku=TEXT,
+                name=TEXT,
+                qty=VERSION,
+                unit_price=MONEY,
+                line_total=MONEY,
+                tax_rate=_PERCENT,
+                tax=MONEY,
+            )
+        ),
         archived=FLAG,
         created_at=TIME,
         updated_at=TIME,
@@ -138,6 +159,43 @@ _SCHEMAS: dict[str, Schema] = {
         command_id=ID,
         note=nullable(TEXT),
         changed_at=TIME,
+    ),
+    "Payment": object_of(
+        id=ID,
+        method=one_of(books.MONEY_OF),
+        provider=nullable(TEXT),
+        reference=nullable(TEXT),
+        amount=MONEY,
+        currency=TEXT,
+        status=one_of(("captured", "refunded")),
+        command_id=ID,
+        created_at=TIME,
+        refunds=list_of(
+            object_of(
+                id=ID,
+                amount=MONEY,
+                tax=MONEY,
+                restock=FLAG,
+                reason=nullable(TEXT),
+                command_id=ID,
+                created_at=TIME,
+            )
+        ),
+    ),
+    "Entry": object_of(
+        id=ID,
+        kind=one_of(("payment", "refund", "cancellation", "receipt", "adjustment")),
+        order_id=nullable(ID),
+        command_id=ID,
+        reverses=nullable(ID) | {"description": "The entry that this one undoes as a whole."},
+        occurred_at=TIME,
+        postings=list_of(object_of(account=one_of(_ACCOUNTS), debit=MONEY, credit=MONEY, currency=TEXT)),
+    ),
+    "Account": object_of(
+        account=one_of(_ACCOUNTS), name=TEXT, type=one_of(("asset", "liability", "income", "expense"))
+    ),
+    "Balance": object_of(
+        account=one_of(_ACCOUNTS), debit=MONEY, credit=MONEY, balance=TEXT | {"description": "Signed."}, currency=TEXT
     ),
     "AvailableActions": object_of(
         order_id=ID,
@@ -189,6 +247,7 @@ _SCHEMAS: dict[str, Schema] = {
 }
 
 _A_PRODUCT = _PRODUCT | {"name": "Oat drink, 1 l", "description": "", "price": "2.29", "currency": "EUR"}
+_A_PRODUCT |= {"tax_rate": "7.00", "cost": "1.40"}
 _EXAMPLES: dict[str, Any] = {
     "Command": _COMMAND,
     "Order": {
@@ -198,6 +257,9 @@ _EXAMPLES: dict[str, Any] = {
         "version": 2,
         "currency": "EUR",
         "total": "4.58",
+        "tax_total": "0.30",
+        "paid_total": "4.58",
+        "refunded_total": "0.00",
         "customer_id": None,
         "note": "Table 4",
         "items": [
@@ -208,6 +270,8 @@ _EXAMPLES: dict[str, Any] = {
                 "qty": 2,
                 "unit_price": "2.29",
                 "line_total": "4.58",
+                "tax_rate": "7.00",
+                "tax": "0.30",
             }
         ],
         "archived": False,

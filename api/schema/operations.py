@@ -98,7 +98,8 @@ def _of_query(operation: Operation, place: Place) -> Iterator[Schema]:
     for name, member in members.items():
         schema = dict(member)
         said = {"description": schema.pop("description")} if "description" in schema else {}
-        yield {"name": name, "in": "query", **said, "schema": schema}
+        # A field cannot be called `from`; one more underscore ends it.
+        yield {"name": name.removesuffix("_"), "in": "query", **said, "schema": schema}
 
 
 def _of_headers(operation: Operation) -> Iterator[Schema]:

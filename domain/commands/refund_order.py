@@ -15,7 +15,12 @@ from domain.workflow import StockEffect
 from domain.world import World
 
 
-@command("order.refund", roles=(MANAGER,), allowed=Order.takes_refunds)
+@command(
+    "order.refund",
+    roles=(MANAGER,),
+    allowed=Order.takes_refunds,
+    example={"items": [{"sku": "OAT-1L", "qty": 1}], "reason": "turned sour"},
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundOrder:
     """Without `items` and `amount` all that is left; `restock` puts refunded pieces back on the shelf."""

@@ -19,10 +19,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.conftest import empty
-from tests.endpoints import endpoint
 from tests.openapi.document import closed
 from tests.till import Till
 from tests.web import web_server
+from tests.webhooks import endpoint
 
 CHECKS = [
     checks.not_a_server_error,
