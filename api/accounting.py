@@ -101,7 +101,7 @@ class ExportView(APIView):
 
     @described(
         "export_entries",
-        {200: Answer("Text", ("Content-Disposition",), media_type="text/plain")},
+        {200: Answer("Text", media_type="text/plain")},
         query=ExportFilters,
         right="accounting.read",
     )
