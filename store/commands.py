@@ -34,6 +34,8 @@ class CommandRow:
     started_at: datetime | None
     finished_at: datetime | None
     purged_at: datetime | None = None
+    request_id: str | None = None
+    traceparent: str | None = None
 
     @property
     def is_final(self) -> bool:

@@ -49,10 +49,18 @@ class Claimed:
     sequence: int | None
     occurred_at: datetime
     data: dict[str, Any]
+    request_id: str | None
+    traceparent: str | None
     url: str
     secret: bytes
     previous_secret: bytes | None
     now: datetime
+
+    @property
+    def command_id(self) -> str | None:
+        """The command that made its event, if one did (shapes: domain/events.py)."""
+        found: str | None = self.data.get("command_id") or self.data.get("command", {}).get("id")
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +129,8 @@ WITH leased AS (
         FOR UPDATE SKIP LOCKED))
     RETURNING id, endpoint_id, order_id, attempts_made, leased_until, event_id
 )
-SELECT leased.*, event.type AS event_type, event.sequence, event.occurred_at, event.data, endpoint.url, endpoint.secret,
+SELECT leased.*, event.type AS event_type, event.sequence, event.occurred_at, event.data,
+       event.request_id, event.traceparent, endpoint.url, endpoint.secret,
        CASE WHEN endpoint.previous_secret_until > now() THEN endpoint.previous_secret END AS previous_secret,
        clock_timestamp() AS now
 FROM leased JOIN webhook_event event ON event.id = leased.event_id

@@ -37,6 +37,7 @@ class Submission:
     occurred_at: datetime | None = None
     device_sequence: int | None = None
     traceparent: str | None = None
+    request_id: str | None = None
 
 
 _SUBMITTED = tuple(name for name in Submission.__slots__ if name not in {"body_hash", "lane_of"})
@@ -45,15 +46,16 @@ _SUBMITTED = tuple(name for name in Submission.__slots__ if name not in {"body_h
 # order given, inserted in the order of their keys: two batches that share keys wait for each other one way round only.
 _ACCEPT = f"""
 INSERT INTO command (id, client_id, idempotency_key, body_hash, type, order_id, lane, payload, expected_version,
-                     expires_at, not_before, occurred_at, device_sequence, traceparent, parked, seq)
+                     expires_at, not_before, occurred_at, device_sequence, traceparent, request_id, parked, seq)
 SELECT id, client_id, idempotency_key, decode(body_hash, 'hex'), type, order_id, lane, payload, expected_version,
-       expires_at, not_before, occurred_at, device_sequence, traceparent, coalesce(not_before > now(), false), seq
+       expires_at, not_before, occurred_at, device_sequence, traceparent, request_id,
+       coalesce(not_before > now(), false), seq
 FROM (
     SELECT *, nextval('command_seq') AS seq FROM (
         SELECT * FROM json_to_recordset(%s::json) AS new (
             position int, id uuid, client_id bigint, idempotency_key text, body_hash text, type text, order_id uuid,
             lane smallint, payload jsonb, expected_version bigint, expires_at timestamptz, not_before timestamptz,
-            occurred_at timestamptz, device_sequence bigint, traceparent text)
+            occurred_at timestamptz, device_sequence bigint, traceparent text, request_id text)
         ORDER BY position
     ) AS given
 ) AS numbered

@@ -141,6 +141,7 @@ class Command(models.Model):
     occurred_at = models.DateTimeField(null=True)
     device_sequence = models.BigIntegerField(null=True)
     traceparent = models.CharField(max_length=55, null=True)
+    request_id = models.CharField(max_length=64, null=True)
     attempts = models.IntegerField(db_default=0)
     result = models.JSONField(null=True)
     error = models.JSONField(null=True)
@@ -521,8 +522,8 @@ class Endpoint(models.Model):
 class Event(models.Model):
     """Something that happened, as webhooks tell it: written with what happened, in one transaction.
 
-    `id` is the `webhook-id` of every attempt. `sequence` is the order's version for `order.*`, else null. Events exist
-    only while some endpoint wants them.
+    `id` is the `webhook-id` of every attempt. `sequence` is the order's version for `order.*`, else null. `request_id`
+    and `traceparent` are those of the command that made it. Events exist only while some endpoint wants them.
     """
 
     id = models.UUIDField(primary_key=True, default=uuids.uuid7)
@@ -532,6 +533,8 @@ class Event(models.Model):
     client_id = models.BigIntegerField(null=True)
     data = models.JSONField()
     occurred_at = models.DateTimeField()
+    request_id = models.CharField(max_length=64, null=True)
+    traceparent = models.CharField(max_length=55, null=True)
 
     class Meta:
         db_table = "webhook_event"

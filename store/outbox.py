@@ -8,7 +8,6 @@ has deactivated or deleted.
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import orjson
 from uuid_utils.compat import uuid7
@@ -29,10 +28,12 @@ ORDER BY endpoint.id
 FOR KEY SHARE OF endpoint
 """
 _INSERT_EVENTS = """
-INSERT INTO webhook_event (id, type, sequence, order_id, client_id, data, occurred_at)
-SELECT id, type, sequence, order_id, client_id, data::jsonb, coalesce(occurred_at, statement_timestamp())
-FROM unnest(%b::uuid[], %b::text[], %b::bigint[], %b::uuid[], %b::bigint[], %b::text[], %b::timestamptz[])
-     AS new (id, type, sequence, order_id, client_id, data, occurred_at)
+INSERT INTO webhook_event (id, type, sequence, order_id, client_id, data, occurred_at, request_id, traceparent)
+SELECT id, type, sequence, order_id, client_id, data::jsonb, coalesce(occurred_at, statement_timestamp()),
+       request_id, traceparent
+FROM unnest(%b::uuid[], %b::text[], %b::bigint[], %b::uuid[], %b::bigint[], %b::text[], %b::timestamptz[],
+            %b::text[], %b::text[])
+     AS new (id, type, sequence, order_id, client_id, data, occurred_at, request_id, traceparent)
 """
 _INSERT_DELIVERIES = """
 INSERT INTO webhook_delivery (next_attempt_at, id, event_id, endpoint_id, event_type, generation, order_id, sequence)
@@ -86,7 +87,7 @@ def write(ended: Iterable[CommandRow], applied: Mapping[uuid.UUID, Applied]) -> 
     happened = [
         each
         for row in ended
-        for each in [*_changes(row, applied.get(row.id)), _Happened(_ended(row), row.finished_at, row.client_id)]
+        for each in [*_changes(row, applied.get(row.id)), _Happened(_ended(row), row, row.client_id)]
     ]
     return _write(happened, found)
 
@@ -126,27 +127,29 @@ def receivers() -> list[Receiver]:
 
 
 class _Happened:
-    """An event about to be written; `client_id` is the one client whose business it is."""
+    """An event about to be written; `client_id` is the one client whose business it is, `made_by` the command."""
 
-    __slots__ = ("at", "client_id", "event", "id")
+    __slots__ = ("client_id", "event", "id", "made_by")
 
-    def __init__(self, event: Event, at: datetime | None = None, client_id: int | None = None) -> None:
+    def __init__(self, event: Event, made_by: CommandRow | None = None, client_id: int | None = None) -> None:
         self.id = uuid7()
         self.event = event
-        self.at = at
+        self.made_by = made_by
         self.client_id = client_id
 
     def columns(self) -> tuple[object, ...]:
         """As `_INSERT_EVENTS` takes them."""
         event = self.event
         data = orjson.dumps(event.data, option=orjson.OPT_UTC_Z).decode()
-        return self.id, event.type, event.sequence, event.order_id, self.client_id, data, self.at
+        by = self.made_by
+        whence = (by.finished_at, by.request_id, by.traceparent) if by else (None, None, None)
+        return self.id, event.type, event.sequence, event.order_id, self.client_id, data, *whence
 
 
 def _changes(row: CommandRow, applied: Applied | None) -> list[_Happened]:
     if applied is None:
         return []
-    return [_Happened(event, row.finished_at) for event in events.of_applied(applied, row.id)]
+    return [_Happened(event, row) for event in events.of_applied(applied, row.id)]
 
 
 def _ended(row: CommandRow) -> Event:

@@ -40,6 +40,8 @@ class Claimed:
     occurred_at: datetime | None
     device_sequence: int | None
     accepted_at: datetime
+    request_id: str | None
+    traceparent: str | None
 
 
 # The lanes with ready commands are found by hopping through the index from lane to lane: two probes when idle.
@@ -61,7 +63,8 @@ _CLAIM = """
 SELECT c.id, c.seq, c.lane, c.type, c.order_id, c.payload, c.expected_version, c.expires_at,
        client.name AS client, CASE WHEN client.is_active THEN client.role END AS role, c.attempts,
        attempted.deaths, attempted.deaths_alone, clock_timestamp() AS now,
-       c.client_id, c.idempotency_key, c.body_hash, c.not_before, c.occurred_at, c.device_sequence, c.accepted_at
+       c.client_id, c.idempotency_key, c.body_hash, c.not_before, c.occurred_at, c.device_sequence, c.accepted_at,
+       c.request_id, c.traceparent
 FROM unnest(%b::smallint[]) AS locked (lane)
 CROSS JOIN LATERAL (
     SELECT * FROM command

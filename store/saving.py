@@ -146,6 +146,8 @@ class Finished:
             accepted_at=claimed.accepted_at,
             started_at=started_at,
             finished_at=finished_at,
+            request_id=claimed.request_id,
+            traceparent=claimed.traceparent,
         )
 
 

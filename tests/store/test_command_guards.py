@@ -93,6 +93,7 @@ ASKED: dict[str, LiteralString] = {
     "occurred_at": "now()",
     "device_sequence": "8",
     "traceparent": "'another'",
+    "request_id": "'another'",
     "accepted_at": "now() - interval '1 day'",
 }
 
