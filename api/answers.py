@@ -13,7 +13,7 @@ from api.problems import Problem
 from api.reading import Shown, shown
 from api.submission import Answer
 from api.waiting import Holdable, Wait
-from store import rendering
+from store import metrics, rendering
 from store.clients import Caller
 
 HEADERS = {"Cache-Control": "no-store", "Vary": "Prefer, Authorization"}
@@ -69,6 +69,7 @@ def _held(command_id: uuid.UUID, wait_seconds: int | None, say: Callable[[Shown]
 
 def _entry(answer: Answer) -> bytes:
     if isinstance(answer, Problem):
+        metrics.refused(answer.code)
         return json.dumps({"status": answer.status_code, "error": answer.body()}).encode()
     replayed = b',"replayed":true' if answer.replayed else b""
     return b'{"status":%d%s,"command":%s}' % (200 if answer.shown.is_final else 202, replayed, answer.shown.json)

@@ -25,7 +25,7 @@ from domain import registry
 from domain.access import roles_of
 from domain.fields import Breach, Choice, Identifier, Text, escape, optional
 from domain.result import RETRYABLE
-from store import changes, commands, ending, inbox, rendering
+from store import changes, commands, ending, inbox, metrics, rendering
 from store.audit import Actor
 from store.changes import Change
 from store.commands import CommandRow
@@ -53,7 +53,6 @@ REFUSED = {
     422: ("idempotency-key-reused",),
 }
 """How every route that submits one command is described."""
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +101,7 @@ class CommandsView(APIView):
         stands with the type, as `x-roles`.
         """
         caller = caller_of(request)
-        asked = Request(key_of(request), request.data, traceparent_of(request))
-        [answer] = submit(caller, admitted(request), [asked])
+        [answer] = submit(caller, admitted(request), [Request(key_of(request), request.data)])
         return answers.submitted(caller, answer, wait_seconds(request))
 
     @described("list_commands", {200: Answer("CommandPage", _SHOWN)}, query=CommandFilters)
@@ -145,8 +143,7 @@ class BatchView(APIView):
         would have got alone, and `command` or `error`. The good ones are stored in one transaction, a bad one stops no
         other, and commands of one order keep the order sent. Pointers count from the entry.
         """
-        traceparent = traceparent_of(request)
-        asked = [_request(entry, traceparent) for entry in _entries(request.data)]
+        asked = [_request(entry) for entry in _entries(request.data)]
         standing = admitted_together(request, self, len(asked))
         return answers.submitted_together(submit(caller_of(request), standing, asked))
 
@@ -229,15 +226,10 @@ def key_of(request: HttpRequest) -> str | None:
     return key
 
 
-def traceparent_of(request: HttpRequest) -> str | None:
-    """The W3C trace context, if it is well-formed."""
-    header = request.META.get("HTTP_TRACEPARENT", "")
-    return header if _TRACEPARENT.fullmatch(header) else None
-
-
 def _cancel(row: CommandRow, actor: Actor) -> bool:
     ended = ending.cancel(row.id, row.lane, actor)
     changes.tell(Change.ENDED, ended.ids)
+    metrics.ended(ended.rows)
     bell.ring([row.lane])  # a drain that found the lane locked by this cancel has gone
     if ended.deliveries:
         bell.ring_courier()
@@ -266,9 +258,9 @@ def _entries(body: object) -> list[Any]:
     return entries
 
 
-def _request(entry: object, traceparent: str | None) -> Request | Problem:
+def _request(entry: object) -> Request | Problem:
     if isinstance(entry, Problem):
         return entry
     if not isinstance(entry, dict):
         return invalid([Breach("", "not-an-object", "must be a JSON object")])
-    return Request(key=entry.pop("idempotency_key", None), body=entry, traceparent=traceparent)
+    return Request(key=entry.pop("idempotency_key", None), body=entry)

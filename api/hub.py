@@ -67,6 +67,16 @@ class Hub:
         self.stopped = True
         self._wake(list(self._waiting))
 
+    @property
+    def clients_waiting(self) -> int:
+        """How many answers are held back."""
+        return sum(map(len, self._waiting.values()))
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
     def has_ended(self, command_id: uuid.UUID) -> bool:
         """Whether the command ended a moment ago; since then it may have been queued again."""
         return command_id in self._ended

@@ -12,8 +12,10 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from api import request_ids
 from domain.fields import Breach, Invalid
 from domain.result import TITLES
+from store import metrics
 
 log = structlog.get_logger()
 
@@ -128,6 +130,7 @@ def answer(exception: Exception, context: Mapping[str, Any]) -> Response:
     if problem.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         path = context["request"].path
         log.error("request.failed", path=path, status=problem.status_code, code=problem.code, exc_info=exception)
+    _note(problem, told=problem.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR)
     headers = {"Cache-Control": "no-store", **problem.headers}  # a 404 may be cached unless it says otherwise
     return Response(problem.body(), status=problem.status_code, headers=headers, content_type=MEDIA_TYPE)
 
@@ -194,7 +197,17 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def plain(problem: Problem) -> HttpResponse:
     """The answer to a request that no view has handled."""
+    _note(problem)
     return JsonResponse(problem.body(), status=problem.status_code, headers=problem.headers, content_type=MEDIA_TYPE)
+
+
+def _note(problem: Problem, *, told: bool = False) -> None:
+    """For the counts, and for the line that the request ends with (api/observing.py)."""
+    metrics.refused(problem.code)
+    asked = request_ids.underway()
+    if asked is not None:
+        asked.code = problem.code
+        asked.told = told
 
 
 def _summary(errors: list[dict[str, str]]) -> str:

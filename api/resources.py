@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from api import answers
 from api.authentication import caller_of
-from api.commands import REFUSED, SUBMITTED, SUBMITTING, key_of, traceparent_of
+from api.commands import REFUSED, SUBMITTED, SUBMITTING, key_of
 from api.parsing import unstorable
 from api.preconditions import expected_version
 from api.prefer import wait_seconds
@@ -165,7 +165,7 @@ def _asked(route: Route, caller: Caller, request: HttpRequest, ids: dict[str, st
     if clash is None and type_ is None:
         clash = invalid([Breach("", "one-of", "must have either delta, with reason, or qty")])
     body = {"type": type_, "payload": payload, "order_id": order_id, "expected_version": version}
-    return Request(key=key_of(request), body=body, traceparent=traceparent_of(request), problem=clash)
+    return Request(key=key_of(request), body=body, problem=clash)
 
 
 def _clash(payload: Body, ids: Mapping[str, str]) -> Problem | None:

@@ -5,6 +5,7 @@ process has met before is looked up in Redis first. A good new command costs one
 insert itself. Keys of all others are looked up apart, and in Redis when PostgreSQL is away.
 """
 
+import itertools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from structlog import get_logger
 from uuid_utils.compat import uuid7
 
-from api import envelope
+from api import envelope, request_ids
 from api.envelope import Envelope
 from api.idempotency import body_hash, parse_key
 from api.problems import Problem, invalid, unavailable
@@ -23,7 +25,7 @@ from api.reading import Shown
 from domain import fields, money
 from domain.fields import Breach
 from domain.registry import CommandType
-from store import cache, commands, db, inbox, orders, rendering
+from store import cache, commands, db, inbox, metrics, orders, rendering
 from store.backlog import backlog
 from store.cache import Kept
 from store.clients import Caller
@@ -33,6 +35,10 @@ from store.rates import Standing
 from worker.bell import bell
 
 COMMON_DIGITS = 2
+LINE_COMMANDS_MAX = 64
+"""How many commands of a batch stand in one log line: lines above 16 KiB are cut on their way."""
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,6 @@ class Request:
 
     key: object
     body: object
-    traceparent: str | None = None
     problem: Problem | None = None
 
 
@@ -83,6 +88,12 @@ def submit(caller: Caller, standing: Standing, requests: Sequence[Request | Prob
 
     A request that could not even be read stands as its Problem. Of those beyond the client's rate none is accepted.
     """
+    answers = _answers(caller, requests)
+    _tell(caller, [(_body(each), answer) for each, answer in zip(requests, answers, strict=True)])
+    return answers
+
+
+def _answers(caller: Caller, requests: Sequence[Request | Problem]) -> list[Answer]:
     keyed = [_keyed(each) for each in requests]
     keys = [each.key for each in keyed if isinstance(each, _Keyed)]
     kept = cache.by_keys(caller.id, cache.seen(caller.id, keys))
@@ -174,7 +185,8 @@ def _submission(caller: Caller, keyed: _Keyed, now: datetime) -> Submission:
         not_before=checked.not_before,
         occurred_at=checked.occurred_at,
         device_sequence=checked.device_sequence,
-        traceparent=keyed.request.traceparent,
+        traceparent=request_ids.traceparent(),
+        request_id=request_ids.current(),
     )
 
 
@@ -225,3 +237,36 @@ def _accepted(row: CommandRow, *, replayed: bool) -> Accepted:
 
 def _reused() -> Problem:
     return Problem(422, "idempotency-key-reused", "The key was used for another request; use a new one.")
+
+
+def _tell(caller: Caller, told: Sequence[tuple[dict[str, Any], Answer]]) -> None:
+    """Count what came of each, and log what was accepted: a line for one, few lines for many."""
+    for body, answer in told:
+        outcome = "refused" if isinstance(answer, Problem) else "replayed" if answer.replayed else "new"
+        metrics.submitted(body.get("type"), outcome)
+    accepted = [(body, answer) for body, answer in told if isinstance(answer, Accepted)]
+    asked = request_ids.underway()
+    if asked is None or not accepted:
+        return
+    asked.told = True
+    metrics.accept_took(asked.seconds)
+    if len(told) == 1:
+        said = _named(*accepted[0]) | {"client": caller.name, "duration_ms": asked.duration_ms}
+        if accepted[0][1].replayed:
+            log.info("command.replayed", **said)
+        else:
+            log.info("command.accepted", **said)
+        return
+    for part in itertools.batched(accepted, LINE_COMMANDS_MAX, strict=False):
+        named = [_named(body, answer) | ({"replayed": True} if answer.replayed else {}) for body, answer in part]
+        log.info("commands.accepted", client=caller.name, duration_ms=asked.duration_ms, commands=named)
+
+
+def _named(body: dict[str, Any], accepted: Accepted) -> dict[str, Any]:
+    """The command as log lines have it; `order_id` as asked for, None when the server has chosen it."""
+    return {"command_id": accepted.id, "type": body["type"], "order_id": body.get("order_id")}
+
+
+def _body(request: Request | Problem) -> dict[str, Any]:
+    body = None if isinstance(request, Problem) else request.body
+    return body if isinstance(body, dict) else {}

@@ -7,7 +7,7 @@ from django.urls.converters import UUIDConverter
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.response import Response
 
-from api import explanations, health, landing, resources
+from api import explanations, health, landing, metrics, resources
 from api.accounting import AccountsView, BalancesView, EntriesView, ExportView
 from api.commands import BatchView, CancelView, CommandsView, CommandView, RetryView
 from api.customers import CustomersView, CustomerView
@@ -81,5 +81,6 @@ urlpatterns = [
     path("api/docs/", DocsView.as_view()),
     path("health/live", csrf_exempt(health.live)),
     path("health/ready", csrf_exempt(health.ready)),
+    path("metrics", csrf_exempt(metrics.show)),
     path("problems/<slug:code>", csrf_exempt(explanations.explain)),
 ]

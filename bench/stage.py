@@ -111,6 +111,7 @@ class Stage:
             "BROKER_URL": self._servers.broker_url,
             "REDIS_URL": self._servers.redis_url,
             "SECRET_KEY": self._servers.secret_key,
+            "PROMETHEUS_MULTIPROC_DIR": str(self._data_dir / "metrics"),  # not where a running system counts
         }
         env |= _SETTINGS | servers | {"LOG_LEVEL": "WARNING"}
         return Site(

@@ -42,14 +42,14 @@ if settings.UNFIT_TO_SERVE:
     raise SystemExit(settings.UNFIT_TO_SERVE)
 _api, _pages = _handlers()
 
-from api import rates  # noqa: E402 - needs what Django has set up
+from api import rates, request_ids  # noqa: E402 - needs what Django has set up
 from api.hub import Hub, Listener  # noqa: E402
 from api.prefer import CAN_WAIT  # noqa: E402
 from api.problems import plain, too_large  # noqa: E402
 from api.reading import as_they_stand  # noqa: E402
 from api.stream import Place, Stream  # noqa: E402
 from api.waiting import Wait  # noqa: E402
-from store import key_use  # noqa: E402
+from store import key_use, metrics, observing  # noqa: E402
 
 THREADS = 4
 BODY_BYTES_MAX = 5 * 1024 * 1024
@@ -57,12 +57,14 @@ BODY_BYTES_MAX = 5 * 1024 * 1024
 STREAM_SECONDS_MAX = 300
 """After so long a stream ends; the client resumes it, and its key is checked anew."""
 HEARTBEAT_SECONDS = 15
+SHOW_SECONDS = 1.0
+"""How often a process says how busy it is."""
 PREAMBLE, HEARTBEAT = b"retry: 1000\n\n", b": still here\n\n"
 RUN_OUT_SECONDS = 0.1
 """Waits run out at multiples of it, so that those that end at about the same time are answered together."""
 LOOK_MAX = 200
 """How many answers are made anew at once: a few milliseconds."""
-_OF_THE_REQUEST = {name.lower() for name in rates.HEADERS}
+_OF_THE_REQUEST = {name.lower() for name in (*rates.HEADERS, request_ids.HEADER)}
 """Headers that a held-back answer keeps: they say something about the request, not about the command."""
 FILES_MAX = 65_536
 """Every client that waits holds a socket."""
@@ -86,8 +88,19 @@ class Threads:
     def __init__(self, loop: asyncio.AbstractEventLoop, count: int) -> None:
         self._loop = loop
         self._jobs: queue.SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._busy = [False] * count
         for number in range(count):
-            threading.Thread(target=self._work, name=f"django-{number}", daemon=True).start()
+            threading.Thread(target=self._work, args=(number,), name=f"django-{number}", daemon=True).start()
+
+    @property
+    def busy(self) -> int:
+        """How many threads have a job."""
+        return sum(self._busy)
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a thread."""
+        return self._jobs.qsize()
 
     async def run[R](self, job: Callable[[], R]) -> R:
         """Run the job on a thread; what it returns or raises."""
@@ -95,15 +108,18 @@ class Threads:
         self._jobs.put((done, job))
         return await done
 
-    def _work(self) -> None:
+    def _work(self, number: int) -> None:
         while True:
             done, job = self._jobs.get()
+            self._busy[number] = True
             try:
                 result = job()
             except Exception as error:
                 self._loop.call_soon_threadsafe(_settle, done, done.set_exception, error)
             else:
                 self._loop.call_soon_threadsafe(_settle, done, done.set_result, result)
+            finally:
+                self._busy[number] = False
 
 
 class Looks:
@@ -140,14 +156,27 @@ class Application:
         threading.Thread(target=key_use.keep_writing, name="key-use", daemon=True).start()
         gc.freeze()  # what has been imported stays for ever: collections need not walk through it
         _allow_many_sockets()
+        observing.start("web")
         self._threads = Threads(loop, THREADS)
         self._hub = Hub(self._threads.run)
         self._looks = Looks(self._threads)
         loop.call_soon(self._hub.start)
+        loop.call_soon(self._show, loop)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let nobody wait any longer: the server is about to stop."""
         self._hub.stop()
+        observing.stop()
+
+    def _show(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let `/metrics` know how this process stands, every second."""
+        metrics.web_is(
+            threads_busy=self._threads.busy,
+            jobs_waiting=self._threads.waiting,
+            clients_waiting=self._hub.clients_waiting,
+            streams=self._hub.streams,
+        )
+        loop.call_later(SHOW_SECONDS, self._show, loop)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
@@ -206,7 +235,9 @@ class Application:
     async def _answer(self, scope: Any, protocol: Any) -> Answer:
         body = await _body(scope, protocol)
         if body is None:
-            return _of_response(plain(too_large(BODY_BYTES_MAX)))
+            response = plain(too_large(BODY_BYTES_MAX))
+            response[request_ids.HEADER] = request_ids.given(scope.headers.get(request_ids.HEADER))
+            return _of_response(response)
         answer = await self._threads.run(lambda: _serve(scope, body))
         return answer if answer.wait is None else await self._held_back(answer, answer.wait)
 

@@ -93,6 +93,7 @@ INSTALLED_APPS = [
     "store",
 ]
 MIDDLEWARE = [
+    "api.observing.observe",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -104,7 +105,8 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "api.logins.LoginRefusals",
 ]
-API_MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # what config/rsgi.py has for the API instead
+# What config/rsgi.py has for the API instead.
+API_MIDDLEWARE = ["api.observing.observe", "django.middleware.common.CommonMiddleware"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -262,6 +264,8 @@ CELERY_BEAT_SCHEDULE = {
     "forget old task results": {"task": "celery.backend_cleanup", "schedule": timedelta(hours=1)},
 }
 
-# --- logs ----------------------------------------------------------------------------------------------------
+# --- what operators see --------------------------------------------------------------------------------------
+PROMETHEUS_MULTIPROC_DIR = env.path("PROMETHEUS_MULTIPROC_DIR", DATA_DIR / "metrics")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.url("OTEL_EXPORTER_OTLP_ENDPOINT", "", schemes=("http", "https"))
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = logs.configuration(LOG_LEVEL)

@@ -32,8 +32,13 @@ RETURNING {COLUMNS}
 class Ended:
     """Commands that ended without being executed, and how many webhooks there are to send because of it."""
 
-    ids: list[uuid.UUID]
+    rows: list[CommandRow]
     deliveries: int
+
+    @property
+    def ids(self) -> list[uuid.UUID]:
+        """Theirs."""
+        return [row.id for row in self.rows]
 
 
 def cancel(command_id: uuid.UUID, lane: int, actor: Actor | None = None) -> Ended:
@@ -56,4 +61,4 @@ def expire(error: dict[str, Any]) -> Ended:
 
 def _ended(rows: list[CommandRow]) -> Ended:
     deliveries = outbox.write(sorted(rows, key=lambda row: row.id), {}) if rows else 0
-    return Ended([row.id for row in rows], deliveries)
+    return Ended(rows, deliveries)

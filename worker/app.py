@@ -10,7 +10,7 @@ from celery.fixups.django import DjangoWorkerFixup  # type: ignore[attr-defined]
 from django.conf import settings
 from django.db import close_old_connections
 
-from store import presence
+from store import observing, presence
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -25,6 +25,8 @@ def _keep_connections(_fixup: object, **_kwargs: object) -> None:
 
 DjangoWorkerFixup.close_database = _keep_connections
 
+_KINDS = {"commands": "worker", "webhooks": "courier", "sweep": "sweeper"}
+
 app = Celery("orderly", include=["worker.tasks"])
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
@@ -38,6 +40,23 @@ def _log_as_django_does(**_kwargs: Any) -> None:
 def _report_alive(sender: Any, **_kwargs: Any) -> None:
     if "commands" in app.amqp.queues.consume_from:  # a sweeper alone executes nothing
         presence.seen(sender.eventer.hostname)
+
+
+@signals.worker_process_init.connect
+def _begin_to_observe(**_kwargs: Any) -> None:
+    """In every child, and in the one process of a solo worker."""
+    observing.start(_kind())
+
+
+@signals.worker_process_shutdown.connect
+@signals.worker_shutdown.connect
+def _end_observing(**_kwargs: Any) -> None:
+    observing.stop()
+
+
+def _kind() -> str:
+    queues = app.amqp.queues.consume_from
+    return next((kind for queue, kind in _KINDS.items() if queue in queues), "worker")
 
 
 @signals.worker_shutting_down.connect

@@ -14,7 +14,7 @@ from celery import Celery
 from django.conf import settings
 from kombu import Producer
 
-from store import awake
+from store import awake, metrics
 from store.awake import Sign
 from worker.app import app
 
@@ -92,6 +92,7 @@ class Bell:
                 self._producer = self._celery.amqp.Producer(connection, auto_declare=False)
             self._celery.send_task(task, arguments, producer=self._producer)
         except Exception as error:  # whatever a broker can do to us, the sweeper rings again
+            metrics.bell_lost(task)
             log.warning("bell.lost", task=task, arguments=arguments, cause=str(error))
             self._drop_connection()
 

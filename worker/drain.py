@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 from django.db import close_old_connections
 
-from store import awake, db
+from store import awake, db, metrics
 from worker.execute import BatchFailed, execute_batch, fail
 
 SECONDS_MAX = 1.0
@@ -103,6 +103,7 @@ def _met(failed: BatchFailed) -> bool:
     """Wait a passing fault out, or end the culprit that stands alone; whether the fault may pass."""
     cause = failed.__cause__
     passing = db.may_pass(cause)
+    metrics.batch_failed(passing=passing)
     log.warning("batch.failed", commands=len(failed.claimed), passing=passing, cause=str(cause).strip())
     if passing:
         close_old_connections()

@@ -19,7 +19,9 @@ from store.commands import CommandRow
 from store.db import Statement
 from store.queue import Claimed
 from store.saving import Effect, Finished
+from worker import reporting
 from worker.bell import bell
+from worker.reporting import Began
 
 DEATHS_MAX = 3
 """A command that kills its worker this often while nothing else is in hand is not tried again."""
@@ -41,6 +43,7 @@ def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None
     Returns how many ended, None when no free lane has any. Raises BatchFailed from whatever went wrong.
     """
     run = uuid7()
+    began = Began()
     claimed: list[Claimed] = []
     ended: list[CommandRow] = []
     deliveries = 0
@@ -59,6 +62,7 @@ def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None
             attempts.forgive(run)
         raise BatchFailed(claimed) from error
     _tell(ended, deliveries)
+    reporting.executed(began, lanes, ended)
     return len(claimed)
 
 
@@ -66,6 +70,7 @@ def fail(command: Claimed, error: BaseException | None) -> None:
     """End a command as failed that cannot be executed even alone, unless it has ended meanwhile."""
     ended: list[CommandRow] = []
     deliveries = 0
+    began = Began()
     with transaction.atomic(durable=True):
         queue.lock_lanes([command.lane])
         if queue.is_queued(command.id):
@@ -74,6 +79,8 @@ def fail(command: Claimed, error: BaseException | None) -> None:
             ended = [end.row(command.now, finished_at)]
             deliveries = outbox.write(ended, {})
     _tell(ended, deliveries)
+    if ended:
+        reporting.executed(began, [command.lane], ended)
 
 
 def _tell(ended: list[CommandRow], deliveries: int) -> None:
@@ -180,5 +187,13 @@ _EXPLANATIONS: dict[str, Callable[[Claimed], str]] = {
 
 
 def _failed(row: Claimed, code: str, error: BaseException | None = None) -> Finished:
-    log.error("command.failed", command_id=str(row.id), type=row.type, code=code, lane=row.lane, exc_info=error)
+    log.error(
+        "command.failed",
+        command_id=row.id,
+        request_id=row.request_id,
+        type=row.type,
+        code=code,
+        lane=row.lane,
+        exc_info=error,
+    )
     return Finished(claimed=row, status="failed", error=result.of_refused(Refused(code, _EXPLANATIONS[code](row))))

@@ -108,6 +108,20 @@ def test_a_path_that_leads_nowhere_is_a_problem_here_too(port: int, pos: Till) -
         post(port, path, headers_of(pos)).problem(404, "not-found")
 
 
+def test_an_answer_that_was_held_back_has_its_requests_id(port: int, pos: Till) -> None:
+    lines = [*headers_of(pos, "k"), ("X-Request-Id", "mine"), ("Prefer", "wait=1")]
+    answer = post(port, "/api/v1/commands", lines)
+    assert (answer.status, answer.headers["preference-applied"]) == (202, "wait=1")
+    assert answer.headers["x-request-id"] == "mine"
+
+
+def test_a_body_that_nobody_reads_is_refused_under_its_requests_id(port: int, pos: Till) -> None:
+    lines = [*headers_of(pos, "k"), ("X-Request-Id", "mine"), ("Content-Length", "6000000")]
+    answer = post(port, "/api/v1/commands", lines, None)
+    answer.problem(413, "too-large")
+    assert answer.headers["x-request-id"] == "mine"
+
+
 def test_a_request_that_breaks_off_is_nobodys_command(port: int, pos: Till) -> None:
     lines = [f"{name}: {text}" for name, text in headers_of(pos, "k")]
     head = "\r\n".join(["POST /api/v1/commands HTTP/1.1", "Host: x", *lines, f"Content-Length: {len(BODY)}", "", ""])

@@ -36,6 +36,7 @@ class System:
         self._env = {
             **os.environ,
             "DATA_DIR": str(data_dir),
+            "PROMETHEUS_MULTIPROC_DIR": "",  # the default, not what this process has set for itself
             "DATABASE_URL": servers.database_url,
             "REDIS_URL": servers.redis_url,
             "BROKER_URL": servers.broker_url,
