@@ -88,12 +88,12 @@ def submit(caller: Caller, standing: Standing, requests: Sequence[Request | Prob
 
     A request that could not even be read stands as its Problem. Of those beyond the client's rate none is accepted.
     """
-    answers = _answers(caller, requests)
+    answers = _answers(caller, standing, requests)
     _tell(caller, [(_body(each), answer) for each, answer in zip(requests, answers, strict=True)])
     return answers
 
 
-def _answers(caller: Caller, requests: Sequence[Request | Problem]) -> list[Answer]:
+def _answers(caller: Caller, standing: Standing, requests: Sequence[Request | Problem]) -> list[Answer]:
     keyed = [_keyed(each) for each in requests]
     keys = [each.key for each in keyed if isinstance(each, _Keyed)]
     kept = cache.by_keys(caller.id, cache.seen(caller.id, keys))

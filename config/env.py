@@ -102,6 +102,15 @@ def _long_enough(name: str, text: str) -> str:
     return text
 
 
+def credentials(name: str) -> str:
+    """`user:password` with a password of at least 8 characters, or nothing."""
+    text = os.environ.get(name, "").strip()
+    user, _colon, password = text.partition(":")
+    if text and (not user or len(password) < 8 or "," in text):
+        raise EnvError(f"{name}: must be user:password, the password of 8 characters or more, without a comma")
+    return text
+
+
 def running_servers(data_dir: Path) -> Mapping[str, str]:
     """`DATABASE_URL`, `REDIS_URL`, `BROKER_URL` and `SECRET_KEY` of the embedded servers last started on this
     folder, empty when none were: this is how `manage.py` finds what `make up` started.

@@ -29,24 +29,22 @@ LOG_BYTES_MAX = 10 * 1024 * 1024
 def commands(port: int, flower_port: int, data_dir: Path) -> dict[str, list[str]]:
     """Every process by name with its command line; they read the rest from the environment."""
     python = sys.executable
-    celery = [python, "-m", "celery", "-A", "worker.app"]
+    celery = [python, "-m", "celery", "-A", "worker.app", "--quiet"]  # logs are JSON, without a banner
     # Mingle asks other workers for revoked tasks and a logical clock, gossip follows them: a second at the start and
     # chatter for ever, and nothing here needs either.
     worker = [*celery, "worker", "--without-mingle", "--without-gossip", "-E", "--loglevel", "INFO"]
     return {
         "web": [
             python, "-m", "granian", "--interface", "rsgi", "--host", "127.0.0.1", "--port", str(port),
-            "--workers", "1", "--backlog", "4096", "--backpressure", "16384", "--no-ws", "config.rsgi:application",
+            "--workers", "1", "--backlog", "4096", "--backpressure", "16384", "--no-ws",
+            "--log-config", "config/granian.json", "config.rsgi:application",
         ],
         "worker": [*worker, "-Q", "commands", "--concurrency", "2", "-n", "commands@%h"],
         "sweeper": [*worker, "-Q", "sweep,celery", "--concurrency", "1", "-n", "sweeper@%h"],
         # Its tasks only wake a thread that sends: no pool of children is needed, and no time limit cuts a send.
         "courier": [*worker, "-Q", "webhooks", "--pool", "solo", "-n", "courier@%h"],
         "beat": [*celery, "beat", "--pidfile", "", "--schedule", str(data_dir / "beat-schedule")],
-        # Flower keeps 100,000 tasks in memory unless told otherwise.
-        "flower": [
-            *celery, "flower", "--address=127.0.0.1", f"--port={flower_port}", "--max-tasks=2000", "--max-workers=50",
-        ],
+        "flower": [python, "-m", "config.flower", "--address=127.0.0.1", f"--port={flower_port}"],
     }  # fmt: skip
 
 

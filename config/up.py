@@ -25,6 +25,7 @@ from config import env
 from config.interrupts import Interrupted, Interrupts
 from config.processes import Supervisor, commands, spawn, stop_one
 from config.seed import KEYS_FILE, Api, Draft, SeedFailed, read_keys, seed
+from store import metric_files
 
 SERVERS = ("DATABASE_URL", "REDIS_URL", "BROKER_URL")
 READY_SECONDS_MAX = 60.0
@@ -39,6 +40,8 @@ class Place:
     port: int
     flower_port: int
     data_dir: Path
+    metrics_dir: Path
+    flower_login: str
 
     @property
     def logs(self) -> Path:
@@ -64,7 +67,13 @@ def _place() -> Place:
     # Run apart from the module cache: the settings are read here for their complaints alone, before any server runs.
     settings = runpy.run_module("config.settings")
     flower_port = env.integer("FLOWER_PORT", 5555, minimum=1, maximum=65_535)
-    place = Place(port=settings["PORT"], flower_port=flower_port, data_dir=settings["DATA_DIR"])
+    place = Place(
+        port=settings["PORT"],
+        flower_port=flower_port,
+        data_dir=settings["DATA_DIR"],
+        metrics_dir=settings["PROMETHEUS_MULTIPROC_DIR"],
+        flower_login=env.credentials("FLOWER_BASIC_AUTH"),
+    )
     if place.port == place.flower_port:
         raise SystemExit(f"FLOWER_PORT: {flower_port} is PORT too; set another one")
     for name, port in {"PORT": place.port, "FLOWER_PORT": place.flower_port}.items():
@@ -146,16 +155,22 @@ def _known(data_dir: Path, variables: dict[str, str]) -> Iterator[dict[str, str]
 
 def _secret_key(data_dir: Path) -> str:
     """The one given, or one made once and kept."""
-    file = data_dir / "secret-key"
+    return os.environ.get("SECRET_KEY") or _kept(data_dir / "secret-key", secrets.token_urlsafe(48))
+
+
+def _kept(file: Path, new: str) -> str:
+    """The secret in the file; the new one when there is none yet."""
     if not file.exists():
         file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(48))
-    return os.environ.get("SECRET_KEY") or file.read_text()
+        file.write_text(new)
+    return file.read_text()
 
 
 def _run(place: Place, environment: dict[str, str], interrupts: Interrupts) -> None:
+    login = place.flower_login or f"operator:{_kept(place.data_dir / 'flower-password', secrets.token_urlsafe(12))}"
     environment |= {
         "PUBLIC_URL": environment.get("PUBLIC_URL", "").strip() or f"http://127.0.0.1:{place.port}",
+        "FLOWER_BASIC_AUTH": login,
         "PORT": str(place.port),
         "FLOWER_PORT": str(place.flower_port),
         "DATA_DIR": str(place.data_dir),
@@ -166,6 +181,7 @@ def _run(place: Place, environment: dict[str, str], interrupts: Interrupts) -> N
     _say("Preparing the database ...")
     keys_file = place.data_dir / KEYS_FILE
     _prepare(place, environment, keys_file, interrupts)
+    metric_files.empty(place.metrics_dir)
     _say("Starting the web server, workers, beat and Flower ...")
     table = commands(place.port, place.flower_port, place.data_dir)
     supervisor = Supervisor(table, environment, place.logs, _say)
@@ -178,7 +194,7 @@ def _run(place: Place, environment: dict[str, str], interrupts: Interrupts) -> N
         except SeedFailed as error:
             raise SystemExit(f"The demo data could not be made: {error}; see {place.logs}") from None
         interrupts.check()
-        _say(_welcome(place, keys, draft))
+        _say(_welcome(place, login, keys, draft))
         while True:
             supervisor.watch()
             interrupts.pause()
@@ -233,7 +249,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _welcome(place: Place, keys: dict[str, str], draft: Draft) -> str:
+def _welcome(place: Place, flower_login: str, keys: dict[str, str], draft: Draft) -> str:
     root = f"http://127.0.0.1:{place.port}"
     authorization = f"-H 'Authorization: Api-Key {keys['pos']}'"
     pay = json.dumps({"type": "order.pay", "order_id": draft.order_id, "payload": {"method": "cash"}})
@@ -242,7 +258,7 @@ def _welcome(place: Place, keys: dict[str, str], draft: Draft) -> str:
 Open    {root}/
 API     {root}/api/v1
 Health  {root}/health/
-Flower  http://127.0.0.1:{place.flower_port}/
+Flower  http://127.0.0.1:{place.flower_port}/ ({flower_login.replace(":", " / ", 1)})
 
 Keys, for the header Authorization (kept in {place.data_dir / KEYS_FILE}):
 {listed}

@@ -12,7 +12,18 @@ from config.seed import Api, read_keys
 from tests.polling import until
 
 START_SECONDS_MAX = 90.0
-_OURS = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "SECRET_KEY", "PUBLIC_URL", "DATA_DIR", "PORT", "FLOWER_PORT")
+_OURS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "BROKER_URL",
+    "SECRET_KEY",
+    "PUBLIC_URL",
+    "DATA_DIR",
+    "PORT",
+    "FLOWER_PORT",
+    "FLOWER_BASIC_AUTH",
+    "PROMETHEUS_MULTIPROC_DIR",
+)
 
 
 def environment(**variables: str) -> dict[str, str]:

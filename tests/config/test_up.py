@@ -1,6 +1,7 @@
 """`make up`, as a stranger uses it and as a machine mistreats it: real processes, real servers."""
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -70,6 +71,34 @@ def test_shows_a_key_that_works_for_each_role_and_keeps_them_private(system: Run
     assert stat.S_IMODE((system.data_dir / "demo-keys.json").stat().st_mode) == 0o600
 
 
+def test_flower_asks_for_the_password_that_is_shown_and_only_its_health_check_does_not(system: Running) -> None:
+    address, user, password = re.findall(r"^Flower  (\S+) \((\S+) / (\S+)\)$", system.output, re.MULTILINE)[0]
+    kept = system.data_dir / "flower-password"
+    assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (password, 0o600)
+    status = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}"]
+    asked = {
+        "nobody": curl([*status, f"{address}workers"]),
+        "a stranger": curl([*status, "-u", f"{user}:guess", f"{address}api/tasks"]),
+        "the operator": curl([*status, "-u", f"{user}:{password}", f"{address}workers"]),
+        "a container": curl([*status, f"{address}healthcheck"]),
+    }
+    assert asked == {"nobody": "401", "a stranger": "401", "the operator": "200", "a container": "200"}
+
+
+def test_a_start_begins_to_count_anew(open_folder: Path) -> None:
+    left = open_folder / "counted" / "metrics" / "counter_elsewhere-1.db"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    running = Running(open_folder / "counted")
+    try:
+        assert not left.exists()
+        own = [file.name for file in left.parent.glob("*.db")]
+        assert own
+        assert all(f"_{socket.gethostname()}-" in name for name in own), "Flower's own metrics stay with it"
+    finally:
+        running.stop(signal.SIGTERM)
+
+
 def test_a_killed_worker_comes_back_without_its_orphans_and_orders_are_paid(system: Running) -> None:
     name = f"commands@{'%h'}"
     before = until(lambda: system.pid_of(name))
@@ -133,7 +162,8 @@ def test_a_port_in_use_is_one_line_that_names_the_variable(name: str, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("LANES", "many"), ("LANES", "0"), ("BATCH_MAX", "-1"), ("PORT", "99999"), ("FLOWER_PORT", "x"),
-     ("DATABASE_URL", "mysql://x"), ("SECRET_KEY", "short")],
+     ("DATABASE_URL", "mysql://x"), ("SECRET_KEY", "short"), ("FLOWER_BASIC_AUTH", "operator"),
+     ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")],
 )  # fmt: skip
 def test_a_bad_variable_is_one_line_that_names_it(name: str, value: str, tmp_path: Path) -> None:
     ended = up(**{"DATA_DIR": str(tmp_path), name: value})
