@@ -7,7 +7,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from api import tokens
+from api import request_ids, tokens
 from api.problems import Problem
 from domain.access import may, roles_of
 from store import clients
@@ -55,7 +55,8 @@ def caller_of(request: Request) -> Caller:
 def actor_of(request: Request) -> Actor:
     """Who acts by a request that has passed `Authenticated`, as the audit trail has it."""
     caller = caller_of(request)
-    return Actor(name=caller.name, via=API, caller=caller, address=request.META.get("REMOTE_ADDR") or None)
+    address = request.META.get("REMOTE_ADDR") or None
+    return Actor(name=caller.name, via=API, caller=caller, request_id=request_ids.current(), address=address)
 
 
 def demand(caller: Caller, right: str) -> None:

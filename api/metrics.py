@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from api.schema.operation import Answer, described
 from store import metrics
 from store.figures import Figures, Stored, figures
 
@@ -19,6 +20,7 @@ FRESH_SECONDS = 1.0
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
+@described("read_metrics", {200: Answer("Text", media_type="text/plain")})
 def show(_request: HttpRequest) -> HttpResponse:
     """200, whoever is away."""
     return HttpResponse(page.get(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})

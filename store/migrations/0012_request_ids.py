@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
     """Columns, guard, index."""
 
     dependencies = [
-        ("store", "0006_access"),
+        ("store", "0011_delivery_by_type"),
     ]
 
     operations = [
