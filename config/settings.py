@@ -217,6 +217,7 @@ CELERY_TASK_ROUTES = {
     "sweep": {"queue": "sweep"},
     "retain": {"queue": "sweep"},
 }
+CELERY_TASK_DEFAULT_DELIVERY_MODE = "transient"  # RabbitMQ writes no bell to its disk: the row is what survives
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
@@ -237,6 +238,12 @@ CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_POOL_LIMIT = 10
 CELERY_BROKER_HEARTBEAT = 10
 # What the bell publishes with: a broker that is silent or away costs a fraction of a second, off the request's path.
+BELL_TRANSPORT_OPTIONS: dict[str, float] = {
+    "max_retries": 0,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+}
 if urlsplit(BROKER_URL).scheme.startswith("redis"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": 60,  # above the hard time limit; the shortest of all apps on a broker wins
@@ -246,16 +253,9 @@ if urlsplit(BROKER_URL).scheme.startswith("redis"):
         "unacked_restore_interval": 1,  # after a kill, unacknowledged messages return when the timeout says, not later
         "unacked_restore_throttle": 1,
     }
-    BELL_TRANSPORT_OPTIONS = {
-        "socket_connect_timeout": 0.15,
-        "socket_timeout": 0.15,
-        "max_retries": 0,
-        "interval_start": 0,
-        "interval_step": 0,
-        "interval_max": 0,
-    }
+    BELL_TRANSPORT_OPTIONS |= {"socket_connect_timeout": 0.15, "socket_timeout": 0.15}
 else:
-    BELL_TRANSPORT_OPTIONS = {"connect_timeout": 0.15, "read_timeout": 0.5, "write_timeout": 0.5}
+    BELL_TRANSPORT_OPTIONS |= {"connect_timeout": 0.15, "read_timeout": 0.5, "write_timeout": 0.5}
 CELERY_BEAT_SCHEDULE = {
     # `expires` drops the ticks that piled up while no worker ran: one sweep does the work of all.
     "sweep": {"task": "sweep", "schedule": 0.5, "options": {"expires": 5, "ignore_result": True}},

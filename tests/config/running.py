@@ -46,9 +46,9 @@ def manage(data_dir: Path, *arguments: str, given: str = "") -> subprocess.Compl
 
 
 class Running:
-    """A started `make up`, ready."""
+    """A started `make up`, ready; the variables are those it is given beyond its own."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, **given: str) -> None:
         self.data_dir = data_dir
         self.port, self.flower_port = free_port(), free_port()
         self._output = data_dir.with_name(f"{data_dir.name}-{self.port}.txt")
@@ -57,7 +57,7 @@ class Running:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "config.up"],
                 cwd=PROJECT,
-                env=environment(**variables),
+                env=environment(**variables | given),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

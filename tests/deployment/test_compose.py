@@ -12,9 +12,8 @@ from config.processes import PROJECT, commands
 from tests.deployment import compose, image
 from tests.deployment.compose import FILES, MAIN, RABBITMQ, Missing
 
-ENVIRONMENT = dict.fromkeys(
-    ("SECRET_KEY", "POSTGRES_PASSWORD", "FLOWER_BASIC_AUTH", "RABBITMQ_PASSWORD", "GRAFANA_PASSWORD"), "x" * 32
-)
+SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "FLOWER_BASIC_AUTH", "RABBITMQ_PASSWORD", "GRAFANA_PASSWORD")
+ENVIRONMENT = dict.fromkeys(SECRETS, "x" * 32)
 SERVICES = compose.services(ENVIRONMENT, *FILES)
 OURS = {name: service for name, service in SERVICES.items() if service.raw["image"].startswith("orderly:")}
 _each = pytest.mark.parametrize("service", SERVICES.values(), ids=list(SERVICES))
@@ -53,10 +52,10 @@ def test_every_variable_that_is_read_is_passed_on() -> None:
     assert read - passed - by_the_image_or_not_wanted == set()
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "POSTGRES_PASSWORD", "FLOWER_BASIC_AUTH", "RABBITMQ_PASSWORD"])
+@pytest.mark.parametrize("name", SECRETS)
 def test_nothing_starts_without_its_secrets(name: str) -> None:
     with pytest.raises(Missing, match=name):
-        compose.services(ENVIRONMENT | {name: ""}, MAIN, RABBITMQ)
+        compose.services(ENVIRONMENT | {name: ""}, *FILES)
 
 
 def test_the_example_of_an_environment_names_every_variable_and_no_secret() -> None:
@@ -65,7 +64,7 @@ def test_the_example_of_an_environment_names_every_variable_and_no_secret() -> N
     asked_for = {name for file in FILES for name in compose.names_in(file.read_text())}
     passed_on = {name for name, text in compose.read(MAIN)["x-orderly"]["environment"].items() if text is None}
     assert named.keys() == asked_for | passed_on
-    assert {named[name] for name in ENVIRONMENT} == {""}
+    assert {named[name] for name in SECRETS} == {""}
 
 
 def test_rabbitmq_is_the_broker_of_every_process_and_nothing_else_changes() -> None:
