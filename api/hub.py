@@ -46,10 +46,10 @@ class InThread(Protocol):
 
 
 class Hub:
-    """One an event loop; `stopped` once nobody is to wait any longer."""
+    """One an event loop; it is `over` once nobody is to wait any longer."""
 
     def __init__(self, in_thread: InThread) -> None:
-        self.stopped = False
+        self.over = asyncio.Event()
         self._in_thread = in_thread
         self._streams: dict[About, set[Listener]] = defaultdict(set)
         self._told = Memory()
@@ -64,7 +64,7 @@ class Hub:
 
     def stop(self) -> None:
         """Wake everybody up."""
-        self.stopped = True
+        self.over.set()
         self._wake(list(self._waiting))
 
     @property

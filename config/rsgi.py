@@ -13,9 +13,10 @@ import math
 import os
 import queue
 import resource
+import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -160,6 +161,9 @@ class Application:
         self._threads = Threads(loop, THREADS)
         self._hub = Hub(self._threads.run)
         self._looks = Looks(self._threads)
+        # The server ends after its last answer; whoever waits or listens would hold it up for as long as they like.
+        # Its own handler is the loop's, and is called as well.
+        signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(self._hub.stop))
         loop.call_soon(self._hub.start)
         loop.call_soon(self._show, loop)
 
@@ -199,19 +203,22 @@ class Application:
 
     async def _stream(self, answer: Answer, stream: Stream, protocol: Any) -> None:
         """Send events until the client has gone, is too slow, or has to show its key again."""
-        gone = asyncio.ensure_future(protocol.client_disconnect())
+        ends = {asyncio.ensure_future(end) for end in (protocol.client_disconnect(), self._hub.over.wait())}
         headers = [(name, text) for name, text in answer.headers if name != "content-length"]
         transport = protocol.response_stream(answer.status, headers)
         try:
             async with asyncio.timeout(STREAM_SECONDS_MAX):
                 with self._hub.listening(stream) as listener:
-                    await self._send_events(stream, listener, transport, gone)
+                    await self._send_events(stream, listener, transport, ends)
         except (TimeoutError, ProtocolClosed):
             return
         finally:
-            gone.cancel()
+            for end in ends:
+                end.cancel()
 
-    async def _send_events(self, stream: Stream, listener: Listener, transport: Any, gone: asyncio.Future[Any]) -> None:
+    async def _send_events(
+        self, stream: Stream, listener: Listener, transport: Any, ends: Collection[asyncio.Future[Any]]
+    ) -> None:
         await transport.send_bytes(PREAMBLE)
         sent: set[str] = set()
         place: Place | None = None
@@ -222,9 +229,9 @@ class Application:
                 await transport.send_bytes(event.text)
             if place is None:
                 break
-        while not (gone.done() or listener.too_slow or self._hub.stopped):
+        while not (listener.too_slow or any(end.done() for end in ends)):
             heard = asyncio.ensure_future(listener.next())
-            await asyncio.wait({heard, gone}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({heard, *ends}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if heard.done():
                 if heard.result().id not in sent:
                     await transport.send_bytes(heard.result().text)
@@ -246,7 +253,7 @@ class Application:
         clock = asyncio.get_running_loop().time
         deadline = math.ceil((clock() + wait.seconds) / RUN_OUT_SECONDS) * RUN_OUT_SECONDS
         ended = self._hub.has_ended(wait.command_id)  # believed once: asking again and again would not change it
-        while answer.wait is not None and clock() < deadline and not self._hub.stopped:
+        while answer.wait is not None and clock() < deadline and not self._hub.over.is_set():
             if not ended:
                 await self._hub.until_ended(wait.command_id, deadline)
             ended = False
