@@ -27,9 +27,10 @@ def test_the_processes_are_those_of_make_up() -> None:
 
 
 def _in_a_container(argv: list[str]) -> list[str]:
-    """A command line of `make up` as a container has it: programs by their names, and open to other containers."""
-    _python, _dash_m, *words = argv
-    return [word.replace("127.0.0.1", "0.0.0.0") for word in words]
+    """A command line of `make up` as a container has it: open to other containers, programs by their names."""
+    _python, _dash_m, module, *words = argv
+    program = ["python", "-m", module] if "." in module else [module]
+    return [*program, *(word.replace("127.0.0.1", "0.0.0.0") for word in words)]
 
 
 def test_every_queue_has_a_service_that_reads_it() -> None:
