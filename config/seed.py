@@ -26,7 +26,7 @@ PRODUCTS: Sequence[tuple[str, str, str, int]] = (
 )
 """Sku, name, price in EUR, stock received once."""
 ORDER_ITEMS = ({"sku": "ESPRESSO-250", "qty": 2}, {"sku": "CROISSANT", "qty": 3})
-KEYS_FILE = "demo-keys.json"
+KEYS_FILE, PEOPLE_FILE = "demo-keys.json", "demo-people.json"
 FINAL_SECONDS_MAX = 20.0
 _SKU_EXISTS = 409
 
@@ -52,7 +52,7 @@ def seed(api: "Api", keys: Mapping[str, str]) -> Draft:
 
 
 def read_keys(keys_file: Path) -> dict[str, str]:
-    """Keys by role; none when there is no such file or it is damaged."""
+    """Keys by role, or passwords by name; none when there is no such file or it is damaged."""
     try:
         found = json.loads(keys_file.read_text())
     except (FileNotFoundError, ValueError):

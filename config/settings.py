@@ -77,8 +77,9 @@ PUBLIC_URL = env.url("PUBLIC_URL", "", schemes=("https", "http"))
 ROOT_URLCONF = "config.urls"
 APPEND_SLASH = False
 INSTALLED_APPS = [
-    "unfold",  # the admin's theme, before the admin whose templates it replaces
-    "django.contrib.admin",
+    "api.console",  # before the theme, one of whose templates it replaces
+    "unfold.apps.BasicAppConfig",  # the admin's theme, before the admin whose templates it replaces
+    "django.contrib.admin.apps.SimpleAdminConfig",  # api/console/urls.py says what it shows; nothing is discovered
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -166,6 +167,34 @@ SPECTACULAR_SETTINGS = {
         "persistAuthorization": False,
         "tryItOutEnabled": True,
         "validatorUrl": None,
+    },
+}
+UNFOLD = {
+    "SITE_TITLE": "Orderly",
+    "SITE_HEADER": "Orderly",
+    "SITE_SUBHEADER": "Operators' console",
+    "SITE_SYMBOL": "bolt",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}console/icon.svg"}],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "api.console.navigation.environment",
+    "SIDEBAR": {"show_search": True, "navigation": "api.console.navigation.groups"},
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "239 246 255",
+            "100": "219 234 254",
+            "200": "191 219 254",
+            "300": "147 197 253",
+            "400": "96 165 250",
+            "500": "59 130 246",
+            "600": "37 99 235",
+            "700": "29 78 216",
+            "800": "30 64 175",
+            "900": "30 58 138",
+            "950": "23 37 84",
+        }
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024 + 1

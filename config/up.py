@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from config import env
 from config.interrupts import Interrupted, Interrupts
 from config.processes import Supervisor, commands, spawn, stop_one
-from config.seed import KEYS_FILE, Api, Draft, SeedFailed, read_keys, seed
+from config.seed import KEYS_FILE, PEOPLE_FILE, Api, Draft, SeedFailed, read_keys, seed
 from store import metric_files
 
 SERVERS = ("DATABASE_URL", "REDIS_URL", "BROKER_URL")
@@ -179,8 +179,7 @@ def _run(place: Place, environment: dict[str, str], interrupts: Interrupts) -> N
         "DEMO": environment.get("DEMO", "").strip() or "true",  # whoever reaches this machine's own address may try it
     }
     _say("Preparing the database ...")
-    keys_file = place.data_dir / KEYS_FILE
-    _prepare(place, environment, keys_file, interrupts)
+    _prepare(place, environment, interrupts)
     metric_files.empty(place.metrics_dir)
     _say("Starting the web server, workers, beat and Flower ...")
     table = commands(place.port, place.flower_port, place.data_dir)
@@ -188,7 +187,7 @@ def _run(place: Place, environment: dict[str, str], interrupts: Interrupts) -> N
     try:
         api = Api(place.port)
         _wait_until_ready(api, place, supervisor, interrupts)
-        keys = read_keys(keys_file)
+        keys = read_keys(place.data_dir / KEYS_FILE)
         try:
             draft = seed(api, keys)
         except SeedFailed as error:
@@ -204,10 +203,11 @@ def _run(place: Place, environment: dict[str, str], interrupts: Interrupts) -> N
         supervisor.stop(interrupts.hurry)
 
 
-def _prepare(place: Place, environment: dict[str, str], keys_file: Path, interrupts: Interrupts) -> None:
+def _prepare(place: Place, environment: dict[str, str], interrupts: Interrupts) -> None:
     log = place.logs / "prepare.log"
     log.unlink(missing_ok=True)
-    process = spawn([sys.executable, "manage.py", "prepare_demo", str(keys_file)], environment, log)
+    kept = [str(place.data_dir / name) for name in (KEYS_FILE, PEOPLE_FILE)]
+    process = spawn([sys.executable, "manage.py", "prepare_demo", *kept], environment, log)
     try:
         while process.poll() is None:
             interrupts.pause()
@@ -254,11 +254,16 @@ def _welcome(place: Place, flower_login: str, keys: dict[str, str], draft: Draft
     authorization = f"-H 'Authorization: Api-Key {keys['pos']}'"
     pay = json.dumps({"type": "order.pay", "order_id": draft.order_id, "payload": {"method": "cash"}})
     listed = "\n".join(f"  {role:<12} Api-Key {key}" for role, key in keys.items())
+    people = read_keys(place.data_dir / PEOPLE_FILE)
+    passwords = ", ".join(f"{name} {password}" for name, password in people.items())
     return f"""
 Open    {root}/
 API     {root}/api/v1
+Console {root}/admin/
 Health  {root}/health/
 Flower  http://127.0.0.1:{place.flower_port}/ ({flower_login.replace(":", " / ", 1)})
+
+People, for the console (kept in {place.data_dir / PEOPLE_FILE}): {passwords}
 
 Keys, for the header Authorization (kept in {place.data_dir / KEYS_FILE}):
 {listed}

@@ -1,9 +1,10 @@
 """Where each part answers."""
 
-from django.contrib import admin
 from django.urls import include, path
 
-urlpatterns = [path("", include("api.urls")), path("admin/", admin.site.urls)]
+from api.console.urls import console
+
+urlpatterns = [path("", include("api.urls")), path("admin/", console.urls)]
 
 handler400 = "api.problems.bad_request"
 handler404 = "api.problems.not_found"

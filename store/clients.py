@@ -159,6 +159,12 @@ def set_password(name: str, password: str, actor: Actor | None = None) -> None:
         _record(actor, "client.password_set", client, {})
 
 
+def knows_password(name: str, password: str) -> bool:
+    """Whether it is this active person's password."""
+    user = User.objects.filter(username=name, is_active=True).first()
+    return user is not None and user.check_password(password)
+
+
 def _create(name: str, role: str) -> Client:
     if not _NAME.fullmatch(name):
         raise ValueError(f"the name {name!r} must have 1 to 64 characters of A-Z, a-z, 0-9, dot, dash, underscore")

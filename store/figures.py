@@ -14,7 +14,8 @@ COUNTED_MAX = 100_000
 _WAITING = """
 SELECT
     (SELECT count(*) FROM (
-        SELECT FROM command WHERE status = 'failed' AND error ->> 'code' IN ('internal-error', 'poisoned') LIMIT %(max)s
+        SELECT FROM command WHERE status = 'failed' AND purged_at IS NULL
+            AND error -> 'code' IN ('"internal-error"', '"poisoned"') LIMIT %(max)s
     ) AS dead) AS dead_letters,
     (SELECT count(*) FROM (
         SELECT FROM webhook_delivery WHERE status = 'pending' LIMIT %(max)s

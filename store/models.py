@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from domain.books import CHART
 from domain.registry import ROLES
+from domain.result import RETRYABLE
 from domain.tax import RATE_MAX
 from domain.workflow import STATUSES, WORKFLOWS
 
@@ -21,6 +22,8 @@ FINAL_STATUSES = ("succeeded", "failed", "cancelled", "expired")
 DELIVERY_STATUSES = ("pending", "delivered", "exhausted", "cancelled")
 # Nearly all commands succeed: a list of those needs no index of its own, and without them it stays small.
 _LISTED_BY_STATUS = Q(purged_at__isnull=True) & ~Q(status="succeeded")
+DEAD: dict[str, object] = {"status": "failed", "purged_at__isnull": True, "error__code__in": sorted(RETRYABLE)}
+"""What failed through no fault of its own, and may be retried."""
 
 
 def _one_of(column: str, words: tuple[str, ...]) -> Q:
@@ -186,6 +189,7 @@ class Command(models.Model):
                 fields=["finished_at"],
                 condition=Q(finished_at__isnull=False, purged_at__isnull=True),
             ),
+            models.Index(name="command_dead", fields=["id"], condition=Q(**DEAD)),
             models.Index(name="command_to_delete", fields=["finished_at"], condition=Q(purged_at__isnull=False)),
         ]
 
@@ -565,6 +569,7 @@ class Delivery(models.Model):
 
     class Meta:
         db_table = "webhook_delivery"
+        verbose_name_plural = "deliveries"
         constraints = [
             models.UniqueConstraint(name="webhook_delivery_once", fields=["event", "endpoint"]),
             models.CheckConstraint(name="webhook_delivery_status", condition=_one_of("status", DELIVERY_STATUSES)),

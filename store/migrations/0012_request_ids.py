@@ -1,4 +1,4 @@
-"""Which request asked for a command and what it made happen, and the failures that wait for an operator."""
+"""Which request asked for a command and what it made happen."""
 
 from django.db import migrations, models
 
@@ -15,15 +15,10 @@ CREATE TRIGGER command_identity BEFORE UPDATE ON command FOR EACH ROW
           OR (OLD.payload IS DISTINCT FROM NEW.payload AND NEW.purged_at IS NULL))
     EXECUTE FUNCTION refuse('what was asked never changes');
 """
-# /metrics counts them every second; what else has failed, and that may be millions, does not stand in it.
-_DEAD_LETTERS = """
-CREATE INDEX command_dead_letter ON command (finished_at)
-    WHERE status = 'failed' AND error ->> 'code' IN ('internal-error', 'poisoned');
-"""
 
 
 class Migration(migrations.Migration):
-    """Columns, guard, index."""
+    """Columns, guard."""
 
     dependencies = [
         ("store", "0011_delivery_by_type"),
@@ -46,5 +41,4 @@ class Migration(migrations.Migration):
             field=models.CharField(max_length=55, null=True),
         ),
         migrations.RunSQL(_IDENTITY, migrations.RunSQL.noop),
-        migrations.RunSQL(_DEAD_LETTERS, "DROP INDEX command_dead_letter"),
     ]

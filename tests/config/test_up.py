@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from config.processes import PROJECT, free_port
-from config.seed import PRODUCTS
+from config.seed import PEOPLE_FILE, PRODUCTS, read_keys
 from tests.config.running import Running, environment, manage, session
 from tests.polling import until
 
@@ -99,6 +99,17 @@ def test_a_start_begins_to_count_anew(open_folder: Path) -> None:
         running.stop(signal.SIGTERM)
 
 
+def test_shows_people_who_may_log_in_and_keeps_their_passwords_private(system: Running) -> None:
+    file = system.data_dir / PEOPLE_FILE
+    people = read_keys(file)
+    assert set(people) == {"manager", "auditor"}
+    for name, password in people.items():
+        assert f"{name} {password}" in system.output
+        assert system.api.ask("POST", "/api/v1/auth/token", {"username": name, "password": password})[0] == 200
+    assert f"Console http://127.0.0.1:{system.port}/admin/" in system.output
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 def test_a_killed_worker_comes_back_without_its_orphans_and_orders_are_paid(system: Running) -> None:
     name = f"commands@{'%h'}"
     before = until(lambda: system.pid_of(name))
@@ -119,6 +130,7 @@ def test_a_second_start_on_the_same_folder_is_one_line(system: Running) -> None:
 def test_ctrl_c_ends_all_in_time_and_the_next_start_finds_everything_again(open_folder: Path) -> None:
     first = Running(open_folder / "ended")
     keys, shelf = first.keys, stock(first)
+    people = read_keys(first.data_dir / PEOPLE_FILE)
     assert shelf == {sku: qty for sku, _name, _price, qty in PRODUCTS}
     began = time.monotonic()
     assert first.stop(signal.SIGINT) == 0
@@ -132,6 +144,7 @@ def test_ctrl_c_ends_all_in_time_and_the_next_start_finds_everything_again(open_
     second = Running(open_folder / "ended")
     try:
         assert (second.keys, stock(second)) == (keys, shelf)
+        assert read_keys(second.data_dir / PEOPLE_FILE) == people
     finally:
         assert second.stop(signal.SIGTERM) == 0
     assert second.left_behind() == []

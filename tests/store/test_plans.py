@@ -14,9 +14,10 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from store import backlog, commands, db, deliveries, ending, inbox, queue, retention, webhooks
+from store import backlog, commands, dashboard, db, deliveries, ending, inbox, queue, retention, webhooks
 from store.deliveries import Claimed
 from tests.conftest import empty
+from tests.console.desk import Desk
 from tests.guards import guards_asleep
 from tests.store.plans import Plan, watched
 from tests.store.shop import execute
@@ -162,8 +163,29 @@ STATEMENTS: dict[str, Callable[[], object]] = {
     "record failures": lambda: deliveries.record([tried(each, 410, gone=True) for each in claimed()]),
     "are deliveries due": deliveries.are_due,
     "events to replay": lambda: db.rows(dict, webhooks._EVENTS_SINCE, [webhooks._first_id(LATELY), LATELY, 1_000]),
+    "the dashboard's hour": lambda: dashboard.hour(datetime.now(UTC)),
+    "the dashboard's counts": dashboard.counts,
     "by keys": lambda: commands.by_keys(1, [f"key {number}" for number in range(200)]),
 }
+
+CONSOLE = (
+    *("command/", "command/?dead=yes", "command/?q=key+39999", "command/?q=nobody", f"command/?q={ORDER}"),
+    *(f"command/?status={status}" for status in STATUSES),
+    *(f"command/?type={type_}" for type_ in ("order.create", "order.pay", "stock.adjust", "order.archive")),
+    *(f"command/?client={name}" for name in ("till", "shop", "idle", "nobody")),
+    *("command/?client=idle&status=succeeded", "command/?client=till&status=cancelled", "command/?client=idle&p=2"),
+    *("command/?status=succeeded&type=stock.adjust", "command/?type=order.pay&status=cancelled"),
+    *("command/?age=last:1h", "command/?age=before:7d", "command/?status=queued&age=last:15m", "command/?p=3"),
+    f"command/{COMMAND}/change/",
+    *("order/", "order/?archived=yes", "order/?workflow=fulfilment", f"order/?q={CUSTOMER}", f"order/?q={NOBODY}"),
+    *(f"order/?status={status}" for status in ("paid", "draft", "cancelled", "picked")),
+    *("order/?archived=yes&status=delivered", "order/?workflow=counter&status=cancelled", f"order/{ORDER}/change/"),
+    *("product/", "product/?q=P77", "product/ec6ef230-f182-8039-ee79-4566b9c58adc/change/"),
+    *("customer/", "customer/?inactive=yes", "customer/?q=tax+1", "customer/?q=Customer+77", "customer/?q=nobody"),
+    f"customer/{CUSTOMER}/change/",
+    *("search/?s=key+39999", f"search/?s={NOBODY}"),
+)
+"""Pages of the console, below `/admin/store/`, and its search."""
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +254,21 @@ def test_the_last_page_does_not_search_what_is_purged(tills: dict[str, Till], wh
     with watched() as plans:
         answer = tills[who].get(f"/commands?cursor={cursor}")
     assert answer.body["next"] is None
+    check(plans)
+
+
+@pytest.fixture(scope="module")
+def desk(tills: dict[str, Till]) -> Desk:
+    """Somebody at the console."""
+    return Desk.of("reader", "auditor")
+
+
+@pytest.mark.parametrize("path", CONSOLE)
+def test_a_page_of_the_console_is_read_from_indexes(desk: Desk, path: str) -> None:
+    address = path if path.startswith("search/") else f"store/{path}"
+    with watched() as plans:
+        answer = desk.get(address)
+    assert answer.status_code == 200
     check(plans)
 
 
