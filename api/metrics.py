@@ -22,7 +22,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @described("read_metrics", {200: Answer("Text", media_type="text/plain")})
 def show(_request: HttpRequest) -> HttpResponse:
-    """200, whoever is away."""
+    """Figures for Prometheus: 200, whoever is away."""
     return HttpResponse(page.get(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 

@@ -29,7 +29,7 @@ OPERATIONS = list(operations())
 _each = pytest.mark.parametrize("described", OPERATIONS, ids=lambda each: f"{each.method} {each.path}")
 UNKNOWN_ID = "01970000-0000-7000-8000-00000000ffff"
 PAGES = {""}
-PUBLIC = ("/health", "/problems/", "/api/schema/", "/api/docs/", "/api/v1/auth/token")
+PUBLIC = ("/health", "/metrics", "/problems/", "/api/schema/", "/api/docs/", "/api/v1/auth/token")
 
 
 def routes(patterns: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
