@@ -5,6 +5,7 @@ all set. With `-n 2` (pytest-xdist) each of the two test processes has servers o
 """
 
 import os
+import secrets
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -24,6 +25,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         if given:
             raise pytest.UsageError("-n: several test processes cannot share DATABASE_URL, REDIS_URL and BROKER_URL")
         os.environ["PYTEST_PLUGINS"] = __name__  # what `-p` names comes too late there for this hook
+        os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))  # nothing here serves, but it imports what does
     elif not given:
         folder = Path(tempfile.mkdtemp(prefix="orderly-tests-"))
         # A clean-up runs at every end: after the last test, after Ctrl-C, and when the command line was wrong.

@@ -8,7 +8,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Sequence
-from random import Random, SystemRandom
+from random import Random
 from typing import Any
 
 import pytest
@@ -27,7 +27,8 @@ from tests.laws.workers import Asked, everything, execute, query, raw, submissio
 from tests.till import Till, run_drain
 from worker import tasks
 
-SEEDS = [int(os.environ.get("LAWS_SEED") or SystemRandom().getrandbits(32)) for _time in range(2)]
+_chance = Random(os.environ.get("PYTEST_XDIST_TESTRUNUID"))  # the same in all test processes of a run
+SEEDS = [int(os.environ.get("LAWS_SEED") or _chance.getrandbits(32)) for _time in range(2)]
 ROLES = ("pos", "integration", "manager", "auditor")
 CUSTOMERS = [uuid.UUID(int=0xA), uuid.UUID(int=0xB)]
 
