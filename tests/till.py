@@ -26,8 +26,8 @@ class Answer:
 
     @property
     def lasting_headers(self) -> dict[str, str]:
-        """Without the one that counts down with every request."""
-        return {name: text for name, text in self.headers.items() if name != "ratelimit"}
+        """Without those that are another's with every request."""
+        return {name: text for name, text in self.headers.items() if name not in {"ratelimit", "x-request-id"}}
 
     def problem(self, status: int, code: str) -> dict[str, Any]:
         """The problem object that the answer must be, its shape checked (RFC 9457)."""

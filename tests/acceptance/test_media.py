@@ -75,10 +75,6 @@ def test_a_path_that_leads_nowhere_is_not_found(manager: Till, path: str) -> Non
     manager.post(path, BODY).problem(404, "not-found")
 
 
-def test_the_root_is_not_found(manager: Till) -> None:
-    assert manager.http.get("/").json()["code"] == "not-found"
-
-
 HTTP_CODES = (
     *("idempotency-key-missing", "idempotency-key-invalid", "idempotency-key-reused", "result-expired"),
     *("invalid-request", "expired", "forbidden", "rate-limited", "unavailable", "unauthenticated", "not-found"),

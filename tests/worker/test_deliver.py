@@ -1,13 +1,10 @@
 """The task that wakes the courier: sent by the sweep when deliveries are due, received by a process of its own."""
 
-import re
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db.models.functions import Now
 
-from config.processes import PROJECT, commands
 from tests.webhooks import deliver, endpoint
 from worker import sweep, tasks
 from worker.app import app
@@ -41,20 +38,3 @@ def test_the_task_wakes_the_courier_and_leaves_neither_results_nor_events(monkey
     assert woken == [courier]
     task: Any = app.tasks["deliver"]
     assert (task.ignore_result, task.send_events) == (True, False)
-
-
-def queues(words: list[str]) -> str:
-    return words[words.index("-Q") + 1]
-
-
-def test_every_queue_has_one_process_here_and_in_containers() -> None:
-    ours = {name: queues(words) for name, words in commands(0, 0, PROJECT).items() if "-Q" in words}
-    composed = re.findall(
-        r"^  (\w+):\n    <<: \*orderly\n    command: (celery .* -Q .*)$",
-        (PROJECT / "docker-compose.yml").read_text(),
-        re.MULTILINE,
-    )
-    assert {name: queues(command.split()) for name, command in composed} == ours
-    consumed = [queue for each in ours.values() for queue in each.split(",")]
-    routed = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
-    assert sorted(consumed) == sorted({*routed, settings.CELERY_TASK_DEFAULT_QUEUE})
