@@ -113,7 +113,7 @@ class Stage:
             "SECRET_KEY": self._servers.secret_key,
             "PROMETHEUS_MULTIPROC_DIR": str(self._data_dir / "metrics"),  # not where a running system counts
         }
-        env |= _SETTINGS | servers | {"LOG_LEVEL": "WARNING"}
+        env |= _SETTINGS | servers
         return Site(
             name=database,
             database_url=url,
