@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PRODUCTS: Sequence[tuple[str, str, str, int]] = (
-    ("ESPRESSO-250", "Espresso beans, 250 g", "7.90", 400),
-    ("FILTER-500", "Filter coffee, ground, 500 g", "11.50", 250),
-    ("OAT-1L", "Oat drink, 1 l", "2.29", 600),
-    ("MUG-WHITE", "Stoneware mug, white", "12.00", 120),
-    ("TEA-EARLGREY", "Earl Grey, 20 bags", "3.95", 300),
-    ("CROISSANT", "Butter croissant", "1.80", 500),
-    ("CARROTCAKE", "Carrot cake, slice", "4.20", 150),
-    ("WATER-05", "Mineral water, 0.5 l", "1.50", 800),
-    ("GRINDER-HAND", "Hand grinder, steel burrs", "89.00", 25),
-    ("GIFTCARD-25", "Gift card", "25.00", 1000),
+PRODUCTS: Sequence[tuple[str, str, str, int, str, str]] = (
+    ("ESPRESSO-250", "Espresso beans, 250 g", "7.90", 400, "7", "3.10"),
+    ("FILTER-500", "Filter coffee, ground, 500 g", "11.50", 250, "7", "4.80"),
+    ("OAT-1L", "Oat drink, 1 l", "2.29", 600, "7", "1.05"),
+    ("MUG-WHITE", "Stoneware mug, white", "12.00", 120, "19", "4.50"),
+    ("TEA-EARLGREY", "Earl Grey, 20 bags", "3.95", 300, "7", "1.60"),
+    ("CROISSANT", "Butter croissant", "1.80", 500, "7", "0.55"),
+    ("CARROTCAKE", "Carrot cake, slice", "4.20", 150, "7", "1.40"),
+    ("WATER-05", "Mineral water, 0.5 l", "1.50", 800, "19", "0.35"),
+    ("GRINDER-HAND", "Hand grinder, steel burrs", "89.00", 25, "19", "41.00"),
+    ("GIFTCARD-25", "Gift card", "25.00", 1000, "0", "0"),
 )
-"""Sku, name, price in EUR, stock received once."""
+"""Sku, name, price in EUR, stock received once, tax rate in percent, cost in EUR."""
 ORDER_ITEMS = ({"sku": "ESPRESSO-250", "qty": 2}, {"sku": "CROISSANT", "qty": 3})
 KEYS_FILE, PEOPLE_FILE = "demo-keys.json", "demo-people.json"
 FINAL_SECONDS_MAX = 20.0
@@ -85,10 +85,9 @@ class Api:
 
 
 def _stock_up(api: Api, key: str) -> None:
-    for sku, name, price, _qty in PRODUCTS:
-        status, body = api.ask(
-            "POST", "/api/v1/products", {"sku": sku, "name": name, "price": price, "currency": "EUR"}, key=key
-        )
+    for sku, name, price, _qty, tax_rate, cost in PRODUCTS:
+        product = {"sku": sku, "name": name, "price": price, "currency": "EUR", "tax_rate": tax_rate, "cost": cost}
+        status, body = api.ask("POST", "/api/v1/products", product, key=key)
         if status not in {201, _SKU_EXISTS}:
             raise SeedFailed(f"product {sku}: {status} {body.get('detail')}")
     received = [
@@ -97,7 +96,7 @@ def _stock_up(api: Api, key: str) -> None:
             "type": "stock.receive",
             "payload": {"sku": sku, "qty": qty, "reason": "first delivery"},
         }
-        for sku, _name, _price, qty in PRODUCTS
+        for sku, _name, _price, qty, _tax_rate, _cost in PRODUCTS
     ]
     status, body = api.ask("POST", "/api/v1/commands/batch", {"commands": received}, key=key)
     if status != 200:

@@ -10,10 +10,11 @@ from api.console import lists, shown, who
 from api.console.lists import Filter, Rows, as_uuid, column, equals, one_of
 from api.console.pages import Facts, Part, Record, Table
 from api.console.story import NEWEST_SHOWN, newest_of, of_commands
+from domain import tax
 from domain.actions import available
 from domain.workflow import STATUSES, WORKFLOWS
 from store import loading
-from store.models import Command, Order, StockMovement
+from store.models import Command, Order, Refund, StockMovement
 
 _MOVED_AROUND = timedelta(seconds=10)
 
@@ -73,6 +74,7 @@ class Orders(Record):
             _lines(row),
             _history(row),
             _payments(row),
+            _refunds(row),
             _movements(row, commands),
             of_commands(f"Its commands, newest first (up to {NEWEST_SHOWN})", commands),
         ]
@@ -97,6 +99,8 @@ def _facts(row: Order, request: HttpRequest) -> Facts:
             ("Archived", "yes" if row.archived else "no"),
             ("Created", shown.time(row.created_at)),
             ("Last change", shown.time(row.updated_at)),
+            ("Paid", shown.money(row.paid_total, row.currency)),
+            ("Refunded", shown.money(row.refunded_total, row.currency)),
             ("Commands you may send now", told or "none"),
         ],
     )
@@ -110,14 +114,17 @@ def _lines(row: Order) -> Table:
     found = list(row.lines.order_by("position"))
     return Table(
         title=f"Lines ({len(found)})",
-        heads=("Sku", "Name", "Quantity#", "Unit price#", "Line total#"),
+        heads=("Sku", "Name", "Quantity#", "Refunded#", "Unit price#", "Line total#", "Tax rate#", "Tax#"),
         rows=[
             [
                 shown.link("product", each.product_id, each.sku),
                 each.name,
                 each.qty,
+                each.refunded_qty or shown.NOTHING,
                 shown.money(each.unit_price, row.currency),
                 shown.money(each.qty * each.unit_price, row.currency),
+                f"{tax.to_text(each.tax_rate)} %",
+                shown.money(tax.included(each.qty * each.unit_price, each.tax_rate), row.currency),
             ]
             for each in found
         ],
@@ -163,6 +170,25 @@ def _payments(row: Order) -> Table:
             for each in row.payments.order_by("created_at")[:NEWEST_SHOWN]
         ],
         empty="Nothing has been paid.",
+    )
+
+
+def _refunds(row: Order) -> Table:
+    return Table(
+        title="Refunds",
+        heads=("Amount#", "Tax in it#", "Restocked", "Reason", "Command", "Time"),
+        rows=[
+            [
+                shown.money(each.amount, each.currency),
+                shown.money(each.tax, each.currency),
+                "yes" if each.restock else "no",
+                shown.or_nothing(each.reason),
+                shown.link("command", each.command_id),
+                shown.time(each.created_at),
+            ]
+            for each in Refund.objects.filter(payment__order=row).order_by("created_at")[:NEWEST_SHOWN]
+        ],
+        empty="Nothing has been refunded.",
     )
 
 

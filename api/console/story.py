@@ -83,6 +83,7 @@ def facts(row: Command) -> Facts:
             ("Expires", shown.time(row.expires_at)),
             ("Not before", shown.time(row.not_before)),
             ("Device sequence", shown.or_nothing(row.device_sequence)),
+            ("Request", shown.mono(row.request_id)),
             ("Trace", shown.mono(row.traceparent)),
         ],
     )
