@@ -9,6 +9,8 @@ from typing import Any
 
 from domain import books
 
+CSV = "text/csv; charset=utf-8"
+
 type Entries = Iterable[list[dict[str, Any]]]
 
 _ROOTS = {"asset": "Assets", "liability": "Liabilities", "income": "Income", "expense": "Expenses"}
@@ -34,18 +36,19 @@ def _transaction(entry: dict[str, Any]) -> str:
 
 
 def _csv(entries: Entries) -> Iterator[str]:
-    yield _rows([(*_COLUMNS, "currency")])
+    yield rows([(*_COLUMNS, "currency")])
     for some in entries:
-        yield _rows(
+        yield rows(
             (entry["id"], *(entry[name] for name in _COLUMNS[1:6]), *posting.values())
             for entry in some
             for posting in entry["postings"]
         )
 
 
-def _rows(rows: Iterable[Iterable[object]]) -> str:
+def rows(lines: Iterable[Iterable[object]]) -> str:
+    """The lines as CSV."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows(lines)
     return text.getvalue()
 
 
@@ -60,5 +63,5 @@ class Form:
 
 FORMS = {
     "beancount": Form(media_type="text/plain; charset=utf-8", ending="beancount", write=_beancount),
-    "csv": Form(media_type="text/csv; charset=utf-8", ending="csv", write=_csv),
+    "csv": Form(media_type=CSV, ending="csv", write=_csv),
 }

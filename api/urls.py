@@ -14,6 +14,7 @@ from api.customers import CustomersView, CustomerView
 from api.logins import TokenView
 from api.orders import AvailableActionsView, HistoryView, PaymentsView, list_orders, read_order
 from api.products import MovementsView, ProductsView, ProductView
+from api.reports import DailyView
 from api.schema.views import DocsView, SchemaView
 from api.stream import StreamView
 from api.visitors import VisitorTokenView
@@ -68,6 +69,7 @@ _V1 = [
     path("accounting/accounts", AccountsView.as_view()),
     path("accounting/balances", BalancesView.as_view()),
     path("accounting/export", ExportView.as_view()),
+    path("reports/daily", DailyView.as_view()),
     path("auth/token", TokenView.as_view()),
 ]
 

@@ -11,7 +11,7 @@ import re
 import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Protocol, cast
 
 from domain import money, shapes, tax
@@ -325,6 +325,24 @@ class Moment:
     def schema(self) -> Schema:
         """A time or a date."""
         return {"anyOf": [shapes.TIME, {"type": "string", "format": "date"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A date."""
+
+    def parse(self, value: object, pointer: str) -> date:
+        """The date."""
+        if isinstance(value, str) and _DATE.fullmatch(value):
+            try:
+                return date.fromisoformat(value)
+            except ValueError:
+                pass
+        raise Invalid(Breach(pointer, "not-a-date", "must be a date such as 2026-11-21"))
+
+    def schema(self) -> Schema:
+        """A date."""
+        return {"type": "string", "format": "date"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,7 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
                 _item("Dead letters", "heart_broken", f"{commands}?dead=yes", request.path == commands and dead),
             ],
         },
-        _group(
-            request,
-            "Shop",
-            ("Orders", "receipt_long", "order"),
-            ("Products", "inventory_2", "product"),
-            ("Customers", "storefront", "customer"),
-        ),
+        _shop(request),
         _group(request, "Webhooks", ("Endpoints", "webhook", "endpoint"), ("Deliveries", "outbox", "delivery")),
         _group(
             request,
@@ -34,6 +28,19 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
             ("Audit trail", "history_edu", "auditentry"),
         ),
     ]
+
+
+def _shop(request: HttpRequest) -> dict[str, Any]:
+    takings = reverse("admin:takings")
+    group = _group(
+        request,
+        "Shop",
+        ("Orders", "receipt_long", "order"),
+        ("Products", "inventory_2", "product"),
+        ("Customers", "storefront", "customer"),
+    )
+    group["items"].append(_item("Takings", "point_of_sale", takings, request.path == takings))
+    return group
 
 
 def environment(request: HttpRequest) -> list[str]:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 
-from api.console import dashboard, lookup, who
+from api.console import dashboard, lookup, takings, who
 from api.console.theme import ThemedLogin, ThemedSite
 from store import audit, db
 
@@ -70,8 +70,8 @@ class Console(ThemedSite):
         return lookup.answer(request)
 
     def extra_urls(self) -> list[Any]:
-        """What the dashboard asks for by itself."""
-        return dashboard.urls(self.admin_view)
+        """What the dashboard asks for by itself, and the page of takings."""
+        return [*dashboard.urls(self.admin_view), *takings.urls(self.admin_view, self.each_context)]
 
 
 def _bounded(view: Callable[..., Any]) -> Callable[..., Any]:

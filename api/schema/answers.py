@@ -76,6 +76,8 @@ _PRODUCT_MEMBERS = object_of(
     version=VERSION,
 )
 _ACCOUNTS = [account.code for account in books.CHART]
+_SUMS = {"currency": TEXT, "sales_count": COUNT, "refunds_count": COUNT, "sales": MONEY, "refunds": MONEY}
+_SUMS |= {name: TEXT | {"description": "Signed."} for name in ("net", "tax")}
 _ACTION = object_of(type=TEXT)
 _ACTION["properties"]["to"] = list_of(one_of(STATUSES))
 _DELIVERY = object_of(
@@ -196,6 +198,12 @@ _SCHEMAS: dict[str, Schema] = {
     ),
     "Balance": object_of(
         account=one_of(_ACCOUNTS), debit=MONEY, credit=MONEY, balance=TEXT | {"description": "Signed."}, currency=TEXT
+    ),
+    "DailyReport": object_of(
+        date={"type": "string", "format": "date"},
+        client=nullable(TEXT),
+        totals=list_of(object_of(**_SUMS)),
+        takings=list_of(object_of(client=nullable(TEXT), method=one_of(books.MONEY_OF), **_SUMS)),
     ),
     "AvailableActions": object_of(
         order_id=ID,

@@ -43,6 +43,7 @@ TAGS = {
     "orders": "Orders, and the commands on them by resource. They answer as `POST /api/v1/commands` does.",
     "products": "Products and the ledger of their stock.",
     "customers": "Whom orders are for.",
+    "reports": "What a day has brought in; for managers and auditors.",
     "accounting": "The books in double entry; for managers and auditors.",
     "webhooks": "Endpoints that events are posted to, and what came of every delivery.",
     "auth": "People log in; tills and integrations have API keys.",
