@@ -11,7 +11,8 @@ from store.models import JournalEntry
 from tests.guards import guards_asleep
 from tests.till import Till
 
-TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
+TODAY = "2026-01-15"
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +23,8 @@ def traded(manager: Till, pos: Till) -> None:
     orders = [sold(pos, "TEA", 3, "cash"), sold(pos, "TEA", 1, "card"), sold(manager, "FAN", 2, "cash")]
     refund = manager.run("order.refund", {"amount": "10.00", "reason": "x"}, order_id=orders[0])
     assert refund["status"] == "succeeded", refund
+    with guards_asleep():
+        JournalEntry.objects.update(occurred_at=NOON)
 
 
 def sold(till: Till, sku: str, qty: int, method: str) -> str:
