@@ -60,7 +60,7 @@ class CommandFilters(Filters):
     """Which commands to list."""
 
     status: str | None = optional(Choice(OPEN_STATUSES + FINAL_STATUSES))
-    type: str | None = optional(Choice(registry.names()))
+    type: str | None = optional(Choice(registry.names(internal=True)))
     order_id: uuid.UUID | None = optional(Identifier())
     idempotency_key: str | None = optional(Text(minimum=1, maximum=255, pattern=re.compile(r"[\x20-\x7e]+")))
 
@@ -188,7 +188,8 @@ class CancelView(APIView):
         after = commands.by_id(row.id)
         assert after is not None, "commands are never deleted"
         if not cancelled and after.status != "cancelled":
-            raise Problem(409, "not-cancellable", f"The command is {after.status}; only a queued one can be cancelled.")
+            detail = f"The command is {after.status}; only a queued one of a client can be cancelled."
+            raise Problem(409, "not-cancellable", detail)
         return _as_it_stands(after)
 
 

@@ -31,7 +31,7 @@ class Envelope:
 
     def breaches(self) -> list[tuple[str, str, str]]:
         """Rules over several members."""
-        kind = registry.find(self.type)
+        kind = registry.find_public(self.type)
         if kind is None:
             return [("type", "unknown-type", f"must be one of: {', '.join(registry.names())}")]
         found = []
@@ -49,7 +49,7 @@ class Envelope:
 def demand_role(body: object, role: str) -> None:
     """Raise 403 when the role may not submit the type that the body names, valid or not."""
     name = body.get("type") if isinstance(body, dict) else None
-    kind = registry.find(name) if isinstance(name, str) else None
+    kind = registry.find_public(name)
     if not may(role, "commands.submit") or (kind and role not in kind.roles):
         raise Problem(403, "forbidden", f"The role {role} may not submit {name if kind else 'commands'}.")
 
@@ -67,7 +67,7 @@ def check(body: object, now: datetime) -> tuple[Envelope, CommandType]:
         raise invalid(breaches)
     if envelope.expires_at is not None and envelope.expires_at <= now:
         raise Problem(422, "expired", "The command's expires_at is past.")
-    kind = registry.find(envelope.type)
+    kind = registry.find_public(envelope.type)
     assert kind is not None, "the envelope has been checked"
     return envelope, kind
 
@@ -76,7 +76,7 @@ def _payload_breaches(body: object) -> tuple[Breach, ...]:
     if not isinstance(body, dict) or not isinstance(body.get("payload"), dict):
         return ()
     name = body.get("type")
-    kind = registry.find(name) if isinstance(name, str) else None
+    kind = registry.find_public(name)
     if kind is None:
         return ()
     try:

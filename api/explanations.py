@@ -27,6 +27,9 @@ ADVICE: dict[str, str] = {
     "refund-exceeds-payment": "See what is left of the payment at the order's `payments`, and ask for no more.",
     "tendered-too-low": "The cash handed over does not cover the total. Ask for more, or take a card.",
     "insufficient-stock": "`shortages` names each product that is short. Take fewer pieces, or receive stock first.",
+    "payment-declined": "The payment provider said no; `detail` says why. The order is as it was: take other money.",
+    "payment-uncertain": "The payment provider has not answered. It is asked until it does, and charges once at most. "
+    "Wait for the command to end; do not take other money for the order meanwhile.",
     "poisoned": "Executing the command ended its worker every time. It had no effect; a manager may retry it.",
     "internal-error": "This is our fault. It had no effect. Tell an operator the id; a manager may retry a command.",
     "idempotency-key-missing": "Send the header Idempotency-Key, with a new value for each new request.",

@@ -89,6 +89,9 @@ def _of_stored(stored: Stored) -> Iterator[Metric]:
     yield _gauge("deliveries_pending", "Webhooks that have not been delivered yet", waiting.deliveries_pending)
     yield _gauge("oldest_due_delivery_seconds", "How long the longest due webhook waits", waiting.oldest_due_seconds)
     yield _gauge("endpoints_disabled", "Endpoints disabled because nothing arrives", waiting.endpoints_disabled)
+    yield _gauge("payments_unsettled", "Charges and refunds without an answer yet", waiting.payments_unsettled)
+    yield _gauge("oldest_unsettled_payment_seconds", "Age of the oldest of them", waiting.oldest_unsettled_seconds)
+    yield _gauge("commands_uncertain", "Commands whose provider has not answered", waiting.commands_uncertain)
     connections = GaugeMetricFamily(
         "orderly_database_connections", "Connections to the database, by kind of process", labels=["process"]
     )

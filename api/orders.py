@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from api.authentication import caller_of
 from api.pages import Filters, asked, filters_of, page
-from api.preconditions import matches
+from api.preconditions import etag, unless_known
 from api.problems import not_found_problem
 from api.schema.operation import Answer, described
 from domain.actions import available
@@ -75,17 +75,15 @@ def list_orders(request: Request) -> Response:
 
 @described("read_order", {200: Answer("Order", ("ETag",))}, headers=("If-None-Match",))
 def read_order(request: Request, order_id: uuid.UUID) -> Response:
-    """One order; its version is its ETag.
+    """One order; its version is its ETag, with a mark while a payment is pending.
 
     Orders change by commands alone, each of which raises the version by one.
     """
     order = _with_lines(Order.objects.filter(id=order_id)).first()
     if order is None:
         raise not_found_problem()
-    etag = f'"{order.version}"'
-    if matches(request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
-        return Response(status=304, headers={"ETag": etag})
-    return Response(_shown(order), headers={"ETag": etag})
+    pending = () if order.asked_by is None else (1,)
+    return unless_known(request, etag(order.version, *pending), _shown(order))
 
 
 class AvailableActionsView(APIView):

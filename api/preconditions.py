@@ -15,7 +15,6 @@ VERSION_MAX = 2**53 - 1
 _TAG = r'(?:W/)?+"[\x21\x23-\x7e\x80-\xff]*+"'
 _TAGS = re.compile(rf"[ \t,]*+{_TAG}[ \t]*+(?:,[ \t]*+(?:{_TAG}[ \t]*+)?+)*+")
 _VERSION = r"[1-9][0-9]{0,15}+"
-_ONE_VERSION = re.compile(rf'"({_VERSION})"')
 _VERSION_OF_TAG = re.compile(rf'"({_VERSION})(?:-[0-9]++)*+"')
 
 
@@ -57,7 +56,7 @@ def expected_version(request: Request) -> int | None:
     header = _if_match_of(request)
     if header is None:
         return None
-    match = _ONE_VERSION.fullmatch(header)
+    match = _VERSION_OF_TAG.fullmatch(header)
     if match is None or int(match[1]) > VERSION_MAX:
         raise invalid_header("If-Match", 'must be * or the version as one strong entity tag such as "3"')
     return int(match[1])

@@ -23,6 +23,7 @@ from api.problems import Problem, invalid, unavailable
 from api.rates import over_rate
 from api.reading import Shown
 from domain import fields, money
+from domain.asking import ONLINE
 from domain.fields import Breach
 from domain.registry import CommandType
 from store import cache, commands, db, inbox, metrics, orders, rendering
@@ -169,6 +170,7 @@ def _unless_new(checked: _Checked | Answer, standing: Standing) -> _Checked | An
 def _submission(caller: Caller, keyed: _Keyed, now: datetime) -> Submission:
     checked, kind = envelope.check(keyed.request.body, now)
     _check_digits(checked, kind)
+    _check_provider(checked)
     order_id = checked.order_id or (uuid7() if kind.is_creation else None)
     payload = checked.payload
     return Submission(
@@ -205,6 +207,12 @@ def _check_digits(checked: Envelope, kind: CommandType) -> None:
         ]
         if breaches:
             raise invalid(breaches)
+
+
+def _check_provider(checked: Envelope) -> None:
+    """Refuse an online payment where nobody would take it."""
+    if checked.payload.get("method") == ONLINE and not settings.PAYMENT_PROVIDER:
+        raise invalid([Breach("/payload/method", "no-provider", "online: this deployment has no payment provider")])
 
 
 def _accept(good: Sequence[Submission]) -> dict[Any, CommandRow]:

@@ -65,10 +65,13 @@ def boolean(name: str, *, default: bool) -> bool:
 
 def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     """One of a few words, in any case."""
-    text = os.environ.get(name, "").strip().upper() or default
-    if text not in words:
-        raise EnvError(f"{name}: {text!r} is unknown; set one of {', '.join(words)}")
-    return text
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    for word in words:
+        if word.casefold() == text.casefold():
+            return word
+    raise EnvError(f"{name}: {text!r} is unknown; set one of {', '.join(words)}")
 
 
 def networks(name: str) -> tuple[IPNetwork, ...]:
@@ -99,6 +102,16 @@ def secrets(name: str) -> tuple[str, ...]:
 def _long_enough(name: str, text: str) -> str:
     if len(text) < SECRET_CHARACTERS_MIN:
         raise EnvError(f"{name}: {len(text)} characters are too few; set at least {SECRET_CHARACTERS_MIN} random ones")
+    return text
+
+
+def key(name: str, prefixes: tuple[str, ...], *, needed_by: str) -> str:
+    """A key of another service, known by how it begins; `needed_by` is what cannot be without it, or nothing."""
+    text = os.environ.get(name, "").strip()
+    if needed_by and not text:
+        raise EnvError(f"{name}: not set, and {needed_by} needs it")
+    if text and not (text.startswith(prefixes) and text.isascii() and text.isprintable() and " " not in text):
+        raise EnvError(f"{name}: must be one word that starts with {' or '.join(prefixes)}")
     return text
 
 

@@ -58,6 +58,7 @@ def configuration(level: str) -> dict[str, Any]:
             # What is refused or fails has a line of its own (api/observing.py); only a traceback is worth another.
             "django.request": {"level": "ERROR", "filters": ["unexpected"]},
             "httpx": {"level": "WARNING"},
+            "stripe": {"level": "WARNING"},  # a line for each request, and what was sent in it
         },
     }
 

@@ -43,6 +43,8 @@ def commands(port: int, flower_port: int, data_dir: Path) -> dict[str, list[str]
         "sweeper": [*worker, "-Q", "sweep,celery", "--concurrency", "1", "-n", "sweeper@%h"],
         # Its tasks only wake a thread that sends: no pool of children is needed, and no time limit cuts a send.
         "courier": [*worker, "-Q", "webhooks", "--pool", "solo", "-n", "courier@%h"],
+        # Its tasks wait for payment providers, and do little else: threads are enough.
+        "payments": [*worker, "-Q", "payments", "--pool", "threads", "--concurrency", "16", "-n", "payments@%h"],
         "beat": [*celery, "beat", "--pidfile", "", "--schedule", str(data_dir / "beat-schedule")],
         "flower": [python, "-m", "config.flower", "--address=127.0.0.1", f"--port={flower_port}"],
     }  # fmt: skip

@@ -234,6 +234,14 @@ BACKLOG_LIMIT = env.integer("BACKLOG_LIMIT", 100_000, minimum=1, maximum=100_000
 RATE_LIMIT_PER_MINUTE = env.integer("RATE_LIMIT_PER_MINUTE", 60_000, minimum=1, maximum=100_000_000)
 WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
 
+# --- payments ------------------------------------------------------------------------------------------------
+PAYMENT_PROVIDER = env.choice("PAYMENT_PROVIDER", "", ("simulator", "stripe"))
+PAYMENT_TIMEOUT_SECONDS = env.integer("PAYMENT_TIMEOUT_SECONDS", 10, minimum=1, maximum=60)
+STRIPE_API_KEY = env.key(
+    "STRIPE_API_KEY", ("sk_", "rk_"), needed_by="PAYMENT_PROVIDER=stripe" if PAYMENT_PROVIDER == "stripe" else ""
+)
+STRIPE_API_BASE = env.url("STRIPE_API_BASE", "https://api.stripe.com", schemes=("https", "http")).rstrip("/")
+
 # --- Celery (each value with its reason) ---------------------------------------------------------------------
 CELERY_BROKER_URL = BROKER_URL
 CELERY_RESULT_BACKEND = "django-db"
@@ -243,6 +251,7 @@ CELERY_TASK_DEFAULT_QUEUE = "celery"
 CELERY_TASK_ROUTES = {
     "drain": {"queue": "commands"},
     "deliver": {"queue": "webhooks"},
+    "ask": {"queue": "payments"},
     "sweep": {"queue": "sweep"},
     "retain": {"queue": "sweep"},
 }

@@ -176,6 +176,7 @@ def _run(place: Place, environment: dict[str, str], interrupts: Interrupts) -> N
         "DATA_DIR": str(place.data_dir),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONUNBUFFERED": "1",
+        "PAYMENT_PROVIDER": environment.get("PAYMENT_PROVIDER", "").strip() or "simulator",
         "DEMO": environment.get("DEMO", "").strip() or "true",  # whoever reaches this machine's own address may try it
     }
     _say("Preparing the database ...")

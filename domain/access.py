@@ -24,6 +24,8 @@ RIGHTS: dict[str, frozenset[str]] = {
 
 VISITOR = POS
 """What the visitors of a demonstration may do."""
+OWN = AUDITOR
+"""What Orderly's own client may do: the commands that it submits are open to no role."""
 
 
 def roles_of(what: str) -> frozenset[str]:

@@ -11,7 +11,7 @@ __all__ = ["available", "commands"]  # importing `commands` registers every comm
 
 def available(order: Order, role: str) -> list[dict[str, Any]]:
     """The command types a client of this role may submit for the order, with the statuses that `to` may name."""
-    if order.archived:
+    if order.archived or order.asked_by is not None:
         return []
     return [
         {"type": kind.name} | ({"to": _targets(order, kind.name)} if _has_target(kind.payload) else {})

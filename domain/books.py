@@ -3,14 +3,12 @@
 An amount is in minor units, a debit above zero and a credit below; the postings of an entry add up to nothing.
 """
 
-import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from domain.orders import Line, Order
 from domain.outcome import Applied
-from domain.stock import Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +69,7 @@ def entry(applied: Applied, before: Order | None) -> Entry | None:
 
 
 def _received_or_counted(applied: Applied) -> Entry | None:
-    costs: dict[uuid.UUID, Product] = {product.id: product for product in applied.products}
-    [movement] = applied.movements
-    product = costs[movement.product_id]
+    [product], [movement] = applied.products, applied.movements
     value = movement.on_hand_delta * (product.cost or 0)
     if not value:
         return None

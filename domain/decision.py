@@ -22,7 +22,7 @@ def _refusal_of_any(command: Command, world: World, now: datetime) -> Refused | 
         return EXPIRED
     kind = registry.find(command.type)
     assert kind is not None, f"unknown type {command.type}"
-    if command.role not in kind.roles:
+    if not kind.is_internal and command.role not in kind.roles:
         return Refused("forbidden", f"The client may no longer submit {command.type}.")
     if not kind.has_order:
         return None
@@ -35,6 +35,8 @@ def _refusal_of_any(command: Command, world: World, now: datetime) -> Refused | 
     if command.expected_version is not None and command.expected_version != order.version:
         detail = f"The order is at version {order.version}, not at {command.expected_version}."
         return Refused("version-conflict", detail, {"version": order.version})
+    if order.asked_by is not None and not kind.is_internal:
+        return Refused("order-frozen", "The payment provider is being asked; nothing else changes meanwhile.")
     if order.archived:
         return Refused("order-frozen", "The order is archived and changes no more.")
     return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain import result, shapes
+from domain.money import to_text
 from domain.outcome import Applied
 from domain.shapes import ANY_OBJECT, ID, NULL, TIME, VERSION, Schema, object_of
 from domain.stock import Product
@@ -36,8 +37,9 @@ def of_applied(applied: Applied, command_id: uuid.UUID) -> list[Event]:
     """What a yes has changed: its order, if it has one, and each product whose stock it moved."""
     events = []
     order = applied.order
-    if order is not None:
-        data = {"order": result.of_order(order), "command_id": str(command_id)}
+    if order is not None and applied.event is not None:
+        shown = result.of_order(order) | {"tax_total": to_text(order.tax_total, order.currency)}
+        data = {"order": shown, "command_id": str(command_id)}
         events.append(Event(type=applied.event, data=data, order_id=order.id, sequence=order.version))
     for product in applied.products:
         data = {"product": result.of_product(product), "command_id": str(command_id)}
@@ -150,8 +152,8 @@ def _of_command(status: str, description: str, **example: object) -> EventType:
 
 
 def _of_order(event: str, description: str, status: str, version: int) -> EventType:
-    schema = object_of(order=shapes.ORDER, command_id=ID)
-    data = {"order": _an_order(status, version), "command_id": _COMMAND_ID}
+    schema = object_of(order=shapes.ORDER_OF_EVENT, command_id=ID)
+    data = {"order": _an_order(status, version) | {"tax_total": "0.37"}, "command_id": _COMMAND_ID}
     return _type(f"order.{event}", description, schema, data, version)
 
 

@@ -51,7 +51,8 @@ class Order:
     """An order and its lines, oldest first; `total` in minor units of `currency` is always the sum of the lines.
 
     `paid_total` is what was taken for it by the method `paid_by`: all of the total, or nothing yet.
-    `refunded_total` of that has gone back, and `refunded_tax` of that is tax.
+    `refunded_total` of that has gone back, and `refunded_tax` of that is tax. `asked_by` is the command that has asked
+    the payment provider: until there is an answer, nothing else changes.
     """
 
     id: uuid.UUID
@@ -69,6 +70,7 @@ class Order:
     paid_total: int = 0
     refunded_total: int = 0
     refunded_tax: int = 0
+    asked_by: uuid.UUID | None = None
 
     def __post_init__(self) -> None:
         assert self.version >= 1, f"order {self.id}: version {self.version}"
@@ -93,7 +95,7 @@ class Order:
 
     def takes_items(self) -> bool:
         """Whether lines may still change: only in a counter draft."""
-        return self.status == "draft" and not self.archived
+        return self.status == "draft" and not self.archived and self.asked_by is None
 
     def takes_refunds(self) -> bool:
         """Whether money or pieces may still go back while it stays paid."""
@@ -110,6 +112,17 @@ class Order:
     def quantities(self) -> dict[uuid.UUID, int]:
         """Pieces of each product that have not been refunded, summed over the lines."""
         return stock.summed((line.product_id, line.qty_left) for line in self.lines if line.qty_left)
+
+    def frozen(self, command_id: uuid.UUID) -> "Order":
+        """The order, of the same version, while the provider is asked for this command."""
+        assert self.asked_by is None, f"order {self.id}: {self.asked_by} has asked already"
+        assert self.status in {"draft", "paid"}, f"order {self.id}: nothing to ask for while {self.status}"
+        return dataclasses.replace(self, asked_by=command_id)
+
+    def thawed(self) -> "Order":
+        """The order as it was before the provider was asked."""
+        assert self.asked_by is not None, f"order {self.id}: nobody has asked"
+        return dataclasses.replace(self, asked_by=None)
 
     def moved(self, target: str) -> "Order":
         """The order one version on, in another status; the caller has checked the move."""

@@ -1,4 +1,7 @@
-"""What a decision says: `Applied` with everything that changes, or `Refused` with a stable code."""
+"""What a decision says: `Applied` with everything that changes, or `Refused` with a stable code.
+
+Where an outside payment provider has to be asked, it takes two: `Asked`, and `Settled` once there is an answer.
+"""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -11,12 +14,16 @@ from domain.stock import Movement, Product, Shortage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """Money taken for an order, in minor units; `tendered` and `change` are known for cash alone."""
+    """Money taken for an order, in minor units; `tendered` and `change` are known for cash alone.
+
+    `provider_reference` is what the outside provider that took it calls it.
+    """
 
     method: str
     amount: int
     tendered: int | None = None
     reference: str | None = None
+    provider_reference: str | None = None
 
     @property
     def change(self) -> int | None:
@@ -32,6 +39,7 @@ class Refund:
     tax: int
     restock: bool
     reason: str | None = None
+    provider_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +53,12 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """A yes: the state after the command and the ledger lines that explain it."""
+    """A yes: the state after the command and the ledger lines that explain it.
 
-    event: str
+    Without an `event` nothing has happened to the order yet, or no longer: stock was set aside for it, or let go.
+    """
+
+    event: str | None
     order: Order | None = None
     products: tuple[Product, ...] = ()
     movements: tuple[Movement, ...] = ()
@@ -65,7 +76,44 @@ class Refused:
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
-type Outcome = Applied | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the provider is asked: to take an amount in minor units with its token `payment_method`, or, without one,
+    to give it back. `provider` is None where the payment that is given back says which; `reference` is the client's.
+    """
+
+    amount: int
+    provider: str | None = None
+    payment_method: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Neither yes nor no yet: the command goes on when the provider has answered. `applied` is what is set aside."""
+
+    applied: Applied
+    question: Question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the provider has decided: yes, with what it calls the payment or the refund, or no, with a reason."""
+
+    is_yes: bool
+    reference: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The provider's answer ends the command that asked: with a yes, or `refused` once all is as it was before."""
+
+    applied: Applied
+    refused: Refused | None = None
+
+
+type Outcome = Applied | Refused | Asked | Settled
 
 
 def order_not_found(order_id: uuid.UUID | None) -> Refused:
@@ -89,6 +137,11 @@ def invalid_transition(order: Order, wanted: str) -> Refused:
 def refund_exceeds_payment(detail: str) -> Refused:
     """More is asked back than there is left."""
     return Refused("refund-exceeds-payment", detail)
+
+
+def payment_declined(detail: str | None) -> Refused:
+    """The provider said no."""
+    return Refused("payment-declined", detail or "The payment provider declined.")
 
 
 def insufficient_stock(shortages: Sequence[Shortage]) -> Refused:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from domain.orders import Order
-from domain.outcome import Outcome
+from domain.outcome import Answer, Outcome, Settled
 from domain.world import ProductKey, World
 
 POS, INTEGRATION, MANAGER, AUDITOR = "pos", "integration", "manager", "auditor"
@@ -17,7 +17,10 @@ ROLES = (POS, INTEGRATION, MANAGER, AUDITOR)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A request to act, as it is executed; `role` is the client's role now, None once it has been revoked."""
+    """A request to act, as it is executed; `role` is the client's role now, None once it has been revoked.
+
+    `asked` is the command that a provider's answer is about, as long as that waits for it.
+    """
 
     id: uuid.UUID
     type: str
@@ -26,6 +29,7 @@ class Command:
     expected_version: int | None
     expires_at: datetime | None
     role: str | None
+    asked: "Command | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,13 @@ class Action(Protocol):
         """Say yes or no; the caller has checked what holds for every command."""
 
 
+class Asking(Action, Protocol):
+    """The payload of a command type that may have to ask the payment provider."""
+
+    def settle(self, command: Command, world: World, answer: Answer) -> Settled:
+        """Go on with what the provider has answered, on the order that has been frozen since."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandType:
     """A registered command type."""
@@ -72,7 +83,12 @@ class CommandType:
     @property
     def has_order(self) -> bool:
         """Whether it acts on an order; the others act on one product's stock."""
-        return self.name.startswith("order.")
+        return not self.name.startswith("stock.")
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether Orderly alone submits it: no role may."""
+        return not self.roles
 
 
 _TYPES: dict[str, CommandType] = {}
@@ -104,6 +120,17 @@ def find(name: str) -> CommandType | None:
     return _TYPES.get(name)
 
 
-def names() -> tuple[str, ...]:
-    """All command types in alphabetical order."""
-    return tuple(sorted(_TYPES))
+def find_public(name: object) -> CommandType | None:
+    """The command type, if there is one that clients may submit."""
+    kind = _TYPES.get(name) if isinstance(name, str) else None
+    return None if kind is None or kind.is_internal else kind
+
+
+def names(*, internal: bool = False) -> tuple[str, ...]:
+    """The command types that clients may submit, in alphabetical order; with `internal` Orderly's own among them."""
+    return tuple(sorted(name for name, kind in _TYPES.items() if internal or not kind.is_internal))
+
+
+def own_names() -> tuple[str, ...]:
+    """The command types that Orderly alone submits."""
+    return tuple(sorted(name for name, kind in _TYPES.items() if kind.is_internal))

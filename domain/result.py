@@ -4,6 +4,7 @@ Members stand in the order in which PostgreSQL's jsonb keeps them, the shorter n
 for byte alike whether it was just made or read back.
 """
 
+import uuid
 from typing import Any
 
 from domain.money import to_text
@@ -30,6 +31,8 @@ TITLES: dict[str, str] = {
     "tendered-too-low": "Too little cash was tendered",
     "refund-exceeds-payment": "More than is left to refund",
     "insufficient-stock": "There is not enough stock",
+    "payment-declined": "The payment was declined",
+    "payment-uncertain": "Nobody knows yet what the payment has come to",
     "poisoned": "The command kept killing its worker",
     "internal-error": "The command failed unexpectedly",
 }
@@ -44,6 +47,11 @@ def of_applied(applied: Applied) -> dict[str, Any]:
     if applied.payment is not None:
         result["payment"] = _payment(applied.payment, applied.order.currency)
     return result
+
+
+def of_settled(command_id: uuid.UUID, status: str) -> dict[str, Any]:
+    """The `result` of a provider's answer: the command that it has ended."""
+    return {"command": {"id": str(command_id), "status": status}}
 
 
 def of_refused(refused: Refused) -> dict[str, Any]:

@@ -44,7 +44,9 @@ FLAG: Schema = {"type": "boolean"}
 ANY_OBJECT: Schema = {"type": "object"}
 
 ORDER = object_of(id=ID, status=TEXT, version=VERSION, total=MONEY, currency=TEXT)
-"""As results and events show it (domain/result.py)."""
+"""As results show it (domain/result.py)."""
+ORDER_OF_EVENT = object_of(**ORDER["properties"], tax_total=MONEY)
+"""As events show it (domain/events.py)."""
 PRODUCT = object_of(id=ID, sku=TEXT, on_hand=COUNT, reserved=COUNT, available=COUNT)
 """As results and events show it (domain/result.py)."""
 ENDPOINT = object_of(

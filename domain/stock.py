@@ -87,9 +87,23 @@ def move(
         )
         if shortages:
             return shortages
-    on_hand_sign, reserved_sign = _SIGNS[effect]
+    return _moved(products, quantities, str(effect), *_SIGNS[effect])
+
+
+def sell_reserved(products: Mapping[uuid.UUID, Product], quantities: Mapping[uuid.UUID, int]) -> Moved:
+    """What was reserved for a payment is sold: it goes as what is shipped goes, and counts as a sale."""
+    return _moved(products, quantities, str(StockEffect.DEBIT), *_SIGNS[StockEffect.SHIP])
+
+
+def _moved(
+    products: Mapping[uuid.UUID, Product],
+    quantities: Mapping[uuid.UUID, int],
+    kind: str,
+    on_hand_sign: int,
+    reserved_sign: int,
+) -> Moved:
     moved = [
-        shift(products[product_id], str(effect), on_hand_sign * quantity, reserved_sign * quantity)
+        shift(products[product_id], kind, on_hand_sign * quantity, reserved_sign * quantity)
         for product_id, quantity in quantities.items()
     ]
     return Moved(

@@ -13,12 +13,16 @@ type ProductKey = uuid.UUID | str
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """Orders by id, products by id and by sku, customers by id. What is not in it does not exist."""
+    """Orders by id, products by id and by sku, customers by id. What is not in it does not exist.
+
+    `provider` is whom online payments go to, None where there is nobody.
+    """
 
     orders: dict[uuid.UUID, Order] = field(default_factory=dict)
     products: dict[uuid.UUID, Product] = field(default_factory=dict)
     skus: dict[str, uuid.UUID] = field(default_factory=dict)
     customers: dict[uuid.UUID, Customer] = field(default_factory=dict)
+    provider: str | None = None
 
     def product(self, key: ProductKey) -> Product | None:
         """The product of an id or a sku."""

@@ -11,9 +11,9 @@ from store import db, redis
 
 
 class Change(enum.Enum):
-    """What happened to a command: the first byte of a message, before the ids."""
+    """What happened to a command, it moved on or ended: the first byte of a message, before the ids."""
 
-    QUEUED = b"q"
+    MOVED = b"m"
     ENDED = b"e"
 
 

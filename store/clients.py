@@ -19,7 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from domain.access import VISITOR, may
+from domain.access import OWN, VISITOR, may
 from domain.registry import ROLES
 from store import audit, db, key_use
 from store.audit import Actor
@@ -35,6 +35,7 @@ _REMEMBERED_AT_NEED_SECONDS = 60.0
 """How long a key still works while PostgreSQL cannot be asked: replays and finished commands are answered meanwhile."""
 _REMEMBERED_MAX = 10_000
 _VISITOR = "visitor"
+_OWN = "orderly"
 
 
 class ClientNameTaken(Exception):  # noqa: N818 - an expected no
@@ -168,6 +169,8 @@ def knows_password(name: str, password: str) -> bool:
 def _create(name: str, role: str) -> Client:
     if not _NAME.fullmatch(name):
         raise ValueError(f"the name {name!r} must have 1 to 64 characters of A-Z, a-z, 0-9, dot, dash, underscore")
+    if name == _OWN:
+        raise ClientNameTaken(f"{name!r} is Orderly's own client")
     if role not in ROLES:
         raise ValueError(f"the role {role!r} must be one of {', '.join(ROLES)}")
     try:
@@ -234,6 +237,12 @@ def visitor() -> Caller | None:
     if client is None or client.user is None or client.user.has_usable_password():
         return None
     return Caller(client.id, client.name, client.role)
+
+
+def own_id() -> int:
+    """Orderly's own client, whose commands are those that nobody submits: made at need, without a key."""
+    client, _is_new = Client.objects.get_or_create(name=_OWN, defaults={"role": OWN})
+    return client.id
 
 
 def name_of(client_id: int) -> str:

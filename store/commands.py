@@ -33,6 +33,7 @@ class CommandRow:
     accepted_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    moved_at: datetime | None = None
     purged_at: datetime | None = None
     request_id: str | None = None
     traceparent: str | None = None
@@ -45,7 +46,7 @@ class CommandRow:
     @property
     def changed_at(self) -> datetime:
         """When it came to stand as it does."""
-        return self.finished_at or self.accepted_at
+        return self.finished_at or self.moved_at or self.accepted_at
 
     @property
     def is_settled(self) -> bool:
@@ -69,9 +70,9 @@ SELECT {COLUMNS} FROM (
     UNION ALL
     (SELECT * FROM command
      WHERE status IN ('queued', 'running', 'uncertain') AND status <> 'succeeded' AND purged_at IS NULL
-         AND (accepted_at, id) > (%(moment)s, %(id)s) AND ({{those}})
-     ORDER BY accepted_at, id LIMIT %(limit)s)
-) AS changed ORDER BY coalesce(finished_at, accepted_at), id LIMIT %(limit)s
+         AND (coalesce(moved_at, accepted_at), id) > (%(moment)s, %(id)s) AND ({{those}})
+     ORDER BY coalesce(moved_at, accepted_at), id LIMIT %(limit)s)
+) AS changed ORDER BY coalesce(finished_at, moved_at, accepted_at), id LIMIT %(limit)s
 """  # noqa: S608
 _CHANGED_SINCE = _CHANGED.format(
     those="""(%(client_id)s::bigint IS NULL OR client_id = %(client_id)s)

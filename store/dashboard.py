@@ -7,11 +7,10 @@ slice had is estimated from how fast those came, and `is_sampled` says so.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import datetime, timedelta
 
-from domain.result import RETRYABLE
-from store import db
+from store import db, ids
+from store.figures import IS_DEAD
 
 MINUTES = 60
 SLICE_SECONDS = 10
@@ -34,7 +33,7 @@ _ENDED_SAMPLE = f"""
 FROM unnest(%b::timestamptz[]) AS slice (start)
 CROSS JOIN LATERAL (
     SELECT finished_at AS at, status, CASE WHEN status = 'failed' THEN error ->> 'code' END AS code,
-        CASE WHEN status IN ('succeeded', 'failed')
+        CASE WHEN status IN ('succeeded', 'failed') AND moved_at IS NULL
              THEN extract(epoch FROM finished_at - greatest(accepted_at, not_before))::float END AS seconds
     FROM command
     WHERE finished_at >= slice.start AND finished_at < slice.start + interval '{SLICE_SECONDS} s'
@@ -53,31 +52,46 @@ SELECT date_trunc('minute', start) AS minute,
 """
 _COUNTS = f"""
 SELECT
-    (SELECT count(*) FROM (SELECT FROM command WHERE status = 'failed' AND purged_at IS NULL
-        AND error -> 'code' IN ({", ".join(f"'\"{code}\"'" for code in sorted(RETRYABLE))})
-        LIMIT {COUNTED_MAX + 1}) AS dead) AS dead,
+    (SELECT count(*) FROM (SELECT FROM command WHERE {IS_DEAD} LIMIT {COUNTED_MAX + 1}) AS dead) AS dead,
     (SELECT count(*) FROM webhook_endpoint WHERE NOT is_active AND deleted_at IS NULL) AS disabled,
     (SELECT count(*) FROM (SELECT FROM webhook_endpoint AS endpoint
         JOIN webhook_delivery AS delivery ON delivery.endpoint_id = endpoint.id
         WHERE endpoint.deleted_at IS NULL AND delivery.status = 'pending'
             AND delivery.next_attempt_at < now() - interval '{LATE}'
-        LIMIT {COUNTED_MAX + 1}) AS late) AS late
+        LIMIT {COUNTED_MAX + 1}) AS late) AS late,
+    (SELECT count(*) FROM (
+        SELECT FROM command WHERE status = 'uncertain' AND purged_at IS NULL LIMIT {COUNTED_MAX + 1}
+    ) AS uncertain) AS uncertain,
+    asked.count AS asked,
+    coalesce(extract(epoch FROM now() - asked.since), 0)::float AS asked_seconds
+FROM (
+    SELECT count(*), min(asked_at) AS since FROM (
+        SELECT asked_at FROM provider_request WHERE next_attempt_at IS NOT NULL
+        ORDER BY next_attempt_at LIMIT {COUNTED_MAX + 1}
+    ) AS unsettled
+) AS asked
 """  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Dead letters, disabled endpoints, deliveries due for more than a minute; one above `COUNTED_MAX` at most."""
+    """Dead letters, disabled endpoints, deliveries due for more than a minute, commands of which nobody knows what they
+    have come to, and all that wait for a payment provider, with the age of the oldest; one above `COUNTED_MAX` at most.
+    """
 
     dead: int
     disabled: int
     late: int
+    uncertain: int
+    asked: int
+    asked_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hour:
-    """By minute, oldest first; each is over. `latency` has p50, p95 and p99 in seconds, None
-    for a minute in which nothing ended; `failed` has a row a code, the most frequent first."""
+    """By minute, oldest first; each is over. `latency` has p50, p95 and p99 in seconds, None for a minute in which
+    nothing ended; what waited for a payment provider is not in it. `failed` has a row a code, the most frequent first.
+    """
 
     minutes: list[datetime]
     accepted: list[int]
@@ -125,7 +139,9 @@ def hour(now: datetime) -> Hour:
     minutes = [now.replace(second=0, microsecond=0) - timedelta(minutes=MINUTES - place) for place in range(MINUTES)]
     starts = [each + timedelta(seconds=part) for each in minutes for part in range(0, 60, SLICE_SECONDS)]
     ends = [each + timedelta(seconds=SLICE_SECONDS) for each in starts]
-    accepted = db.rows(_Slice, _ACCEPTED, [starts, _ids(starts), _ids(ends), SLICE_ROWS])
+    accepted = db.rows(
+        _Slice, _ACCEPTED, [starts, list(map(ids.first_of, starts)), list(map(ids.first_of, ends)), SLICE_ROWS]
+    )
     ended = db.rows(_Slice, _ENDED, [starts, SLICE_ROWS])
     latency = {each.minute: each.seconds for each in db.rows(_Latency, _LATENCY, [starts, SLICE_ROWS])}
     codes = Counter(each.code for each in ended if each.code is not None)
@@ -152,8 +168,3 @@ def _by_minute(slices: Iterable[_Slice], minutes: Sequence[datetime]) -> list[in
 def _percentiles(seconds: list[float | None] | None) -> tuple[float, float, float] | None:
     p50, p95, p99 = seconds or [None, None, None]
     return None if p50 is None or p95 is None or p99 is None else (p50, p95, p99)
-
-
-def _ids(moments: Sequence[datetime]) -> list[UUID]:
-    epoch = datetime.fromtimestamp(0, UTC)
-    return [UUID(int=((moment - epoch) // timedelta(milliseconds=1)) << 80) for moment in moments]

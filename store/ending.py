@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
+from domain import registry
 from store import audit, db, outbox, queue
 from store.audit import Actor
 from store.commands import COLUMNS, CommandRow, command_rows
@@ -23,7 +24,7 @@ RETURNING {COLUMNS}
 """  # noqa: S608 - the column list is a constant
 _CANCEL = f"""
 UPDATE command SET status = 'cancelled', finished_at = clock_timestamp()
-WHERE id = %s AND status = 'queued'
+WHERE id = %s AND status = 'queued' AND type <> ALL (%s::text[])
 RETURNING {COLUMNS}
 """  # noqa: S608
 
@@ -42,10 +43,10 @@ class Ended:
 
 
 def cancel(command_id: uuid.UUID, lane: int, actor: Actor | None = None) -> Ended:
-    """Cancel the command if it is still queued. Waits for the lane's current batch."""
+    """Cancel the command if it is still queued, and is none of Orderly's own. Waits for the lane's current batch."""
     with transaction.atomic(durable=True):
         queue.lock_lanes([lane])
-        rows = command_rows(_CANCEL, [command_id])
+        rows = command_rows(_CANCEL, [command_id, list(registry.own_names())])
         if rows and actor is not None:
             audit.record(actor, "command.cancelled", "command", command_id)
         return _ended(rows)

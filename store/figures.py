@@ -4,18 +4,22 @@ from dataclasses import dataclass
 
 from django.db import Error
 
+from domain.result import RETRYABLE
 from store import backlog, db, observing, presence
 from store.backlog import State
 
 COUNTED_MAX = 100_000
 """More than so many are counted as so many."""
 
+IS_DEAD = f"""status = 'failed' AND purged_at IS NULL
+    AND error -> 'code' IN ({", ".join(f"'\"{code}\"'" for code in sorted(RETRYABLE))})"""
+"""A dead letter, in the words of the index `command_dead`."""
+
 # Each part reads an index of nothing but what it counts.
-_WAITING = """
+_WAITING = f"""
 SELECT
     (SELECT count(*) FROM (
-        SELECT FROM command WHERE status = 'failed' AND purged_at IS NULL
-            AND error -> 'code' IN ('"internal-error"', '"poisoned"') LIMIT %(max)s
+        SELECT FROM command WHERE {IS_DEAD} LIMIT %(max)s
     ) AS dead) AS dead_letters,
     (SELECT count(*) FROM (
         SELECT FROM webhook_delivery WHERE status = 'pending' LIMIT %(max)s
@@ -28,8 +32,17 @@ SELECT
         ) first WHERE endpoint.deleted_at IS NULL
     ), 0) AS oldest_due_seconds,
     (SELECT count(*) FROM webhook_endpoint
-     WHERE deleted_at IS NULL AND NOT is_active AND disabled_reason IS NOT NULL) AS endpoints_disabled
-"""
+     WHERE deleted_at IS NULL AND NOT is_active AND disabled_reason IS NOT NULL) AS endpoints_disabled,
+    asked.count AS payments_unsettled,
+    coalesce(greatest(extract(epoch FROM clock_timestamp() - asked.since), 0), 0)::float AS oldest_unsettled_seconds,
+    (SELECT count(*) FROM (
+        SELECT FROM command WHERE status = 'uncertain' AND purged_at IS NULL LIMIT %(max)s
+    ) AS uncertain) AS commands_uncertain
+FROM (
+    SELECT count(*), min(asked_at) AS since
+    FROM (SELECT asked_at FROM provider_request WHERE next_attempt_at IS NOT NULL LIMIT %(max)s) AS unsettled
+) AS asked
+"""  # noqa: S608
 _CONNECTIONS = """
 SELECT application_name AS name, count(*) AS connections FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' GROUP BY application_name
@@ -38,12 +51,15 @@ WHERE datname = current_database() AND backend_type = 'client backend' GROUP BY 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits for somebody: an operator, a receiver."""
+    """What waits for somebody: an operator, a receiver, a payment provider."""
 
     dead_letters: int
     deliveries_pending: int
     oldest_due_seconds: float
     endpoints_disabled: int
+    payments_unsettled: int
+    oldest_unsettled_seconds: float
+    commands_uncertain: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

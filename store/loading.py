@@ -14,7 +14,7 @@ from store import db
 
 _READ_ORDERS = """
 SELECT id, workflow, status, version, currency, total, customer_id, note, archived, created_at,
-       paid_by, paid_total, refunded_total, refunded_tax
+       paid_by, paid_total, refunded_total, refunded_tax, asked_by
 FROM orders WHERE id = ANY (%b::uuid[]) ORDER BY id
 """
 _LOCK_ORDERS = _READ_ORDERS + "FOR NO KEY UPDATE"

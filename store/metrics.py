@@ -46,6 +46,8 @@ class _Instruments:
         self.batches_failed = _counter("batches_failed", "Batches that rolled back", "passing")
         self.attempts = _counter("webhook_attempts", "Tries of deliveries", "outcome")
         self.attempt = _histogram("webhook_seconds", "How long a try took", (*FAST, 15.0))
+        self.asked = _counter("provider_requests", "Times that a payment provider was asked", "provider", "outcome")
+        self.ask = _histogram("provider_seconds", "How long a payment provider took", (*FAST, 15.0, 30.0, 60.0))
         self.bells_lost = _counter("bells_lost", "Bells that the broker did not take", "task")
         self.sweeps = _counter("sweeps", "Sweeps done")
         self.threads = _gauge("web_threads_busy", "Threads of the web server that answer")
@@ -56,7 +58,8 @@ class _Instruments:
 
 def submitted(type_: object, outcome: str, count: int = 1) -> None:
     """A submission came to `new`, `replayed` or `refused`."""
-    known = type_ if isinstance(type_, str) and registry.find(type_) else "unknown"
+    kind = registry.find_public(type_)
+    known = kind.name if kind else "unknown"
     _child("accepted", known, outcome).inc(count)
 
 
@@ -78,7 +81,8 @@ def refused(code: str) -> None:
 
 
 def ended(rows: Sequence[CommandRow]) -> None:
-    """These commands have ended; a refusal counts as one."""
+    """Those of these commands that have ended count; a refusal counts as one."""
+    rows = [row for row in rows if row.is_final]
     took = [(row.finished_at - row.accepted_at).total_seconds() for row in rows if row.finished_at]
     _observe_all(_instruments().command, SLOW, took)
     for (type_, status), count in Tally((row.type, row.status) for row in rows).items():
@@ -102,6 +106,12 @@ def attempted(outcome: str, seconds: float) -> None:
     """A delivery was tried: it is `delivered`, `pending` or `exhausted` now."""
     _child("attempts", outcome).inc()
     _instruments().attempt.observe(seconds)
+
+
+def provider_asked(provider: str, outcome: str, seconds: float) -> None:
+    """A payment provider was asked, and said `yes`, `no`, or nothing (`unknown`)."""
+    _child("asked", provider, outcome).inc()
+    _instruments().ask.observe(seconds)
 
 
 def bell_lost(task: str) -> None:

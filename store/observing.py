@@ -4,7 +4,7 @@ from django.db import connections
 
 from store import metrics, traces
 
-KINDS = ("web", "worker", "courier", "sweeper")
+KINDS = ("web", "worker", "courier", "payments", "sweeper")
 
 
 def start(kind: str) -> None:

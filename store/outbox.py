@@ -79,16 +79,15 @@ class EventRow:
     client_id: int | None
 
 
-def write(ended: Iterable[CommandRow], applied: Mapping[uuid.UUID, Applied]) -> int:
-    """Write the events of commands that have ended just now: how many deliveries. `applied` has each yes by command."""
+def write(moved: Iterable[CommandRow], applied: Mapping[uuid.UUID, Applied]) -> int:
+    """Write the events of commands that have ended just now, or changed something on their way: how many deliveries.
+
+    `applied` has what each has changed, by command.
+    """
     found = receivers()
     if not found:
         return 0
-    happened = [
-        each
-        for row in ended
-        for each in [*_changes(row, applied.get(row.id)), _Happened(_ended(row), row, row.client_id)]
-    ]
+    happened = [each for row in moved for each in [*_changes(row, applied.get(row.id)), *_ends(row)]]
     return _write(happened, found)
 
 
@@ -142,7 +141,7 @@ class _Happened:
         event = self.event
         data = orjson.dumps(event.data, option=orjson.OPT_UTC_Z).decode()
         by = self.made_by
-        whence = (by.finished_at, by.request_id, by.traceparent) if by else (None, None, None)
+        whence = (by.changed_at, by.request_id, by.traceparent) if by else (None, None, None)
         return self.id, event.type, event.sequence, event.order_id, self.client_id, data, *whence
 
 
@@ -152,8 +151,10 @@ def _changes(row: CommandRow, applied: Applied | None) -> list[_Happened]:
     return [_Happened(event, row) for event in events.of_applied(applied, row.id)]
 
 
-def _ended(row: CommandRow) -> Event:
-    return events.of_ended(row.status, rendering.command(row))
+def _ends(row: CommandRow) -> list[_Happened]:
+    if not row.is_final:
+        return []
+    return [_Happened(events.of_ended(row.status, rendering.command(row)), row, row.client_id)]
 
 
 def _write(happened: Sequence[_Happened], found: Sequence[Receiver]) -> int:

@@ -15,8 +15,9 @@ from store import db
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A queued command as its row says. `deaths` counts the workers that died executing it, `deaths_alone` those that
-    had no other command in hand; `role` is the client's now, None once it is inactive; `now` is PostgreSQL's clock.
+    """A command as its row says, queued or waiting for a provider's answer. `deaths` counts the workers that died
+    executing it, `deaths_alone` those that had no other command in hand; `role` is the client's now, None once it is
+    inactive; `started_at` is None while it is queued; `now` is PostgreSQL's clock.
     """
 
     id: uuid.UUID
@@ -40,6 +41,8 @@ class Claimed:
     occurred_at: datetime | None
     device_sequence: int | None
     accepted_at: datetime
+    started_at: datetime | None
+    moved_at: datetime | None
     request_id: str | None
     traceparent: str | None
 
@@ -58,13 +61,16 @@ ORDER BY (id - %s::int + 1024) %% 1024 LIMIT %s
 FOR NO KEY UPDATE SKIP LOCKED
 """
 
-# A statement of its own, after the lock: its snapshot must see what the lane's former holder committed.
-_CLAIM = """
-SELECT c.id, c.seq, c.lane, c.type, c.order_id, c.payload, c.expected_version, c.expires_at,
+_COLUMNS = """
+       c.id, c.seq, c.lane, c.type, c.order_id, c.payload, c.expected_version, c.expires_at,
        client.name AS client, CASE WHEN client.is_active THEN client.role END AS role, c.attempts,
-       attempted.deaths, attempted.deaths_alone, clock_timestamp() AS now,
+       clock_timestamp() AS now,
        c.client_id, c.idempotency_key, c.body_hash, c.not_before, c.occurred_at, c.device_sequence, c.accepted_at,
-       c.request_id, c.traceparent
+       c.started_at, c.moved_at, c.request_id, c.traceparent
+"""
+# A statement of its own, after the lock: its snapshot must see what the lane's former holder committed.
+_CLAIM = f"""
+SELECT {_COLUMNS}, attempted.deaths, attempted.deaths_alone
 FROM unnest(%b::smallint[]) AS locked (lane)
 CROSS JOIN LATERAL (
     SELECT * FROM command
@@ -77,7 +83,12 @@ CROSS JOIN LATERAL (
     FROM attempt WHERE attempt.lane = c.lane AND c.seq = ANY (attempt.seqs)
 ) attempted
 ORDER BY c.seq
-"""
+"""  # noqa: S608 - the column list is a constant
+_ASKED = f"""
+SELECT {_COLUMNS}, 0 AS deaths, 0 AS deaths_alone
+FROM command c JOIN client ON client.id = c.client_id
+WHERE c.id = ANY (%b::uuid[]) AND c.status IN ('running', 'uncertain')
+"""  # noqa: S608
 
 
 def lock_ready_lanes(first_lane: int, lanes_max: int) -> list[int]:
@@ -95,6 +106,11 @@ def claim(lanes: Sequence[int], batch_max: int) -> list[Claimed]:
     if suspect is None:
         return claimed
     return [next(command for command in claimed if command.lane == suspect.lane)]
+
+
+def asked(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Claimed]:
+    """Those of the commands that wait for a provider's answer, by id; their lanes are locked by the transaction."""
+    return {row.id: row for row in db.rows(Claimed, _ASKED, [list(ids)])}
 
 
 def is_queued(command_id: uuid.UUID) -> bool:

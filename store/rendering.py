@@ -84,6 +84,7 @@ def order(row: Order, lines: Iterable[OrderLine]) -> dict[str, Any]:
         "tax_total": to_text(sum(_tax(line) for line in lines), row.currency),
         "paid_total": to_text(int(row.paid_total), row.currency),
         "refunded_total": to_text(int(row.refunded_total), row.currency),
+        "payment_pending": row.asked_by is not None,
         "customer_id": row.customer_id and str(row.customer_id),
         "note": row.note,
         "items": [_line(line, row.currency) for line in lines],
@@ -111,8 +112,8 @@ def payment(row: Payment) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "method": row.method,
-        "provider": None,
-        "reference": row.reference,
+        "provider": row.provider,
+        "reference": row.reference or row.provider_reference,
         "amount": to_text(int(row.amount), row.currency),
         "currency": row.currency,
         "status": row.status,

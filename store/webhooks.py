@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from domain.events import DISABLED, PING
-from store import audit, db, deliveries, outbox, sealing
+from store import audit, db, deliveries, ids, outbox, sealing
 from store.audit import Actor
 from store.models import Delivery, Endpoint
 from store.outbox import EventRow, Receiver
@@ -30,7 +30,7 @@ ENDPOINTS_MAX = 100
 """How many endpoints a client may have: every batch of commands reads them all."""
 REPLAY_PIECE = 1_000
 """How many events one transaction of a replay looks at: a courier that sends to the endpoint waits for it meanwhile."""
-_CLOCKS_DIFFER_MILLISECONDS = 60_000
+CLOCKS_DIFFER_MILLISECONDS = 60_000
 
 _PUT_IN_ORDER = """
 UPDATE webhook_delivery SET order_id = event.order_id, sequence = event.sequence
@@ -156,7 +156,7 @@ def replay(endpoint_id: uuid.UUID, since: datetime, actor: Actor | None = None) 
     """
     # Before the first piece: a replay that is cut short has been asked for all the same.
     _record(actor, "endpoint.replayed", endpoint_id, {"since": [None, since.isoformat()]})
-    after, delivered = _first_id(since), 0
+    after, delivered = ids.first_of(since, earlier_milliseconds=CLOCKS_DIFFER_MILLISECONDS), 0
     while True:
         with transaction.atomic(durable=True):
             receiver = _receiver(endpoint_id)
@@ -200,12 +200,6 @@ def _receiver(endpoint_id: uuid.UUID) -> Receiver | None:
     """The endpoint, locked as couriers lock it before they touch its deliveries."""
     db.execute("SELECT FROM webhook_endpoint WHERE id = %s FOR NO KEY UPDATE", [endpoint_id])
     return next((each for each in outbox.receivers() if each.id == endpoint_id), None)
-
-
-def _first_id(since: datetime) -> uuid.UUID:
-    """An id below all of events since then (RFC 9562, version 7: it begins with the milliseconds since 1970)."""
-    milliseconds = (since - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
-    return uuid.UUID(int=max(milliseconds - _CLOCKS_DIFFER_MILLISECONDS, 0) << 80)
 
 
 def _shown(key: bytes) -> str:

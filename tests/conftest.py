@@ -27,6 +27,7 @@ _TABLES = (
         "posting",
         "journal_entry",
         "refund",
+        "provider_request",
         "payment",
         "order_history",
         "order_line",
@@ -34,6 +35,7 @@ _TABLES = (
         "orders",
         "product",
     ),
+    "simulated_payment",
     *("webhook_attempt", "webhook_delivery", "webhook_event", "webhook_endpoint"),
     *("customer", "audit_entry", "api_key", "client", "auth_user"),
 )

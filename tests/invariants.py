@@ -26,26 +26,63 @@ _RULES: dict[str, LiteralString] = {
     "an order's version counts its successful commands": """
         SELECT orders.id, version, count(command.id)
         FROM orders LEFT JOIN command ON command.order_id = orders.id AND command.status = 'succeeded'
+            AND starts_with(type, 'order.')
         GROUP BY orders.id HAVING version <> count(command.id)""",
     "each successful payment is one captured or refunded row": """
         SELECT command.id, count(payment.id)
-        FROM command LEFT JOIN payment ON command_id = command.id
+        FROM command LEFT JOIN payment ON command_id = command.id AND payment.status IN ('captured', 'refunded')
         WHERE type = 'order.pay' AND command.status = 'succeeded'
         GROUP BY command.id HAVING count(payment.id) <> 1""",
-    "nothing but a successful payment makes a payment row": """
-        SELECT payment.id FROM payment LEFT JOIN command ON command.id = command_id
-        WHERE command.type IS DISTINCT FROM 'order.pay' OR command.status <> 'succeeded'""",
+    "a payment stands as the command does that asked for it": """
+        SELECT payment.id, payment.status, command.type, command.status
+        FROM payment LEFT JOIN command ON command.id = command_id
+        WHERE command.type IS DISTINCT FROM 'order.pay' OR payment.status NOT IN ('captured', 'refunded')
+            AND (payment.status, command.status) NOT IN
+                (('pending', 'running'), ('pending', 'uncertain'), ('declined', 'failed'))
+            OR payment.status IN ('captured', 'refunded') AND command.status <> 'succeeded'""",
+    "an order waits for the provider exactly while its command does": """
+        SELECT orders.id, asked_by, command.id, command.status
+        FROM orders FULL JOIN (SELECT * FROM command WHERE status IN ('running', 'uncertain')) AS command
+            ON command.id = asked_by
+        WHERE (asked_by IS NOT NULL OR command.id IS NOT NULL) AND orders.id IS DISTINCT FROM command.order_id""",
+    "what a provider was asked is settled exactly when its command has ended": """
+        SELECT provider_request.id, settled_at, is_yes, command.status
+        FROM provider_request LEFT JOIN command ON command.id = provider_request.id
+        WHERE command.status IS NULL OR command.status <> ALL (
+            CASE WHEN settled_at IS NULL THEN ARRAY['running', 'uncertain']
+                 WHEN is_yes THEN ARRAY['succeeded'] ELSE ARRAY['failed'] END)""",
+    "every command that waits for a provider has asked it": """
+        SELECT command.id FROM command LEFT JOIN provider_request USING (id)
+        WHERE status IN ('running', 'uncertain') AND provider_request.id IS NULL""",
+    "the simulated provider has moved what payments and refunds say, or is asked still": """
+        SELECT provider.id, provider.amount, booked.amount FROM (
+            SELECT id, CASE WHEN charge_id IS NULL THEN amount ELSE -amount END AS amount
+            FROM simulated_payment WHERE is_yes) AS provider
+        FULL JOIN (
+            SELECT id, amount FROM payment WHERE provider = 'simulator' AND status IN ('captured', 'refunded')
+            UNION ALL
+            SELECT refund.command_id, -refund.amount FROM refund JOIN payment ON payment.id = payment_id
+            WHERE provider = 'simulator') AS booked USING (id)
+        LEFT JOIN provider_request USING (id)
+        WHERE provider.amount IS DISTINCT FROM booked.amount
+            AND (booked.amount IS NOT NULL OR settled_at IS NOT NULL OR provider_request.id IS NULL)""",
     "a payment moves each of its products once, by the sum of its lines": """
         SELECT command.id, line.product_id, line.qty, moved.delta, moved.times
         FROM command
         CROSS JOIN LATERAL (SELECT product_id, sum(qty) AS qty FROM order_line
                             WHERE order_line.order_id = command.order_id GROUP BY product_id) line
-        LEFT JOIN LATERAL (SELECT sum(on_hand_delta) AS delta, count(*) AS times FROM stock_movement
+        LEFT JOIN LATERAL (SELECT sum(on_hand_delta) AS delta, count(*) FILTER (WHERE on_hand_delta <> 0) AS times
+                           FROM stock_movement
                            WHERE command_id = command.id AND product_id = line.product_id) moved ON true
         WHERE type = 'order.pay' AND status = 'succeeded' AND (moved.times <> 1 OR moved.delta <> -line.qty)""",
-    "only successful commands move stock": """
-        SELECT stock_movement.command_id FROM stock_movement LEFT JOIN command ON command.id = command_id
-        WHERE command.status IS DISTINCT FROM 'succeeded'""",
+    "only successful commands move stock, but one that waits for a provider reserves": """
+        SELECT command_id, product_id, status, sum(on_hand_delta), sum(reserved_delta)
+        FROM stock_movement LEFT JOIN command ON command.id = command_id
+        GROUP BY command_id, product_id, status
+        HAVING CASE WHEN status = 'succeeded' THEN false
+                    WHEN status IN ('running', 'uncertain') THEN sum(on_hand_delta) <> 0 OR sum(reserved_delta) <= 0
+                    WHEN status = 'failed' THEN sum(on_hand_delta) <> 0 OR sum(reserved_delta) <> 0
+                    ELSE true END""",
     "an order's history leads from its creation to its status": """
         SELECT id, status, last_to FROM orders CROSS JOIN LATERAL (
             SELECT (array_agg(to_status ORDER BY version DESC))[1] AS last_to,
@@ -61,7 +98,9 @@ _RULES: dict[str, LiteralString] = {
     "what is reserved is what orders hold that have not been shipped": """
         SELECT sku, reserved, held FROM product CROSS JOIN LATERAL (
             SELECT coalesce(sum(qty), 0) AS held FROM order_line JOIN orders ON orders.id = order_id
-            WHERE product_id = product.id AND status IN ('pending', 'confirmed', 'picked')) AS holding
+            WHERE product_id = product.id
+                AND (status IN ('pending', 'confirmed', 'picked') OR (status = 'draft' AND asked_by IS NOT NULL))
+        ) AS holding
         WHERE reserved <> held""",
     "a shipped order has left the shelf once, by the sum of its lines, and no other has": """
         SELECT orders.id, status, line.product_id, line.qty, shipped.*
@@ -82,7 +121,8 @@ _RULES: dict[str, LiteralString] = {
                    FROM stock_movement WHERE order_id IS NOT NULL GROUP BY order_id, product_id) AS moved
             USING (order_id, product_id)
         LEFT JOIN orders ON orders.id = order_id
-        WHERE coalesce(reserved, 0) <> CASE WHEN status IN ('pending', 'confirmed', 'picked') THEN qty ELSE 0 END
+        WHERE coalesce(reserved, 0) <> CASE WHEN status IN ('pending', 'confirmed', 'picked')
+                                                  OR (status = 'draft' AND asked_by IS NOT NULL) THEN qty ELSE 0 END
             OR coalesce(on_hand, 0) NOT BETWEEN
                 CASE WHEN status IN ('draft', 'pending', 'confirmed', 'picked') THEN 0
                      WHEN status = 'cancelled' THEN -refunded ELSE -qty END
@@ -96,7 +136,8 @@ _RULES: dict[str, LiteralString] = {
                  ELSE (0::bigint, NULL::numeric) END""",
     "what was taken for an order and given back is what its payments and refunds say": """
         SELECT orders.id, paid_total, refunded_total, refunded_tax, taken.*, back.* FROM orders
-        CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS paid FROM payment WHERE order_id = orders.id) AS taken
+        CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS paid FROM payment
+                            WHERE order_id = orders.id AND payment.status IN ('captured', 'refunded')) AS taken
         CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS money, coalesce(sum(tax), 0) AS tax
                             FROM refund WHERE order_id = orders.id) AS back
         WHERE (paid_total, refunded_total, refunded_tax) <> (paid, money, tax)""",
@@ -139,7 +180,7 @@ _RULES: dict[str, LiteralString] = {
         SELECT id, order_id, version, before FROM (
             SELECT id, order_id, version, lag(version) OVER (PARTITION BY order_id ORDER BY seq) AS before
             FROM command CROSS JOIN LATERAL (SELECT (result #>> '{order,version}')::int AS version) shown
-            WHERE order_id IS NOT NULL AND status = 'succeeded' AND not_before IS NULL
+            WHERE starts_with(type, 'order.') AND status = 'succeeded' AND not_before IS NULL
         ) AS effects WHERE version <> before + 1""",
     "every end is told once, under its name": f"""
         SELECT command.id, status, times FROM command

@@ -12,7 +12,7 @@ from config.processes import PROJECT
 from domain import registry
 from domain.access import RIGHTS
 from domain.workflow import WORKFLOWS, StockEffect
-from store.models import FINAL_STATUSES
+from store.models import FINAL_STATUSES, OPEN_STATUSES
 
 README = PROJECT / "README.md"
 CONTRACT = PROJECT / "docs" / "contract.md"
@@ -105,8 +105,8 @@ def test_the_problem_codes_are_those_of_the_code() -> None:
     assert sorted(row[0] for row in table(CONTRACT, "Codes of problems")) == sorted(TITLES_BY_CODE)
 
 
-def test_the_final_statuses_are_those_of_the_code() -> None:
-    assert {row[0] for row in table(CONTRACT, "The command resource")} == {"queued", *FINAL_STATUSES}
+def test_the_statuses_are_those_of_the_code() -> None:
+    assert {row[0] for row in table(CONTRACT, "The command resource")} == {*OPEN_STATUSES, *FINAL_STATUSES}
 
 
 def test_the_command_types_and_their_roles_are_those_of_the_code() -> None:

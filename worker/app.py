@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery, signals
+from celery.concurrency.thread import TaskPool as Threads
 from celery.fixups.django import DjangoWorkerFixup  # type: ignore[attr-defined] # the stubs lack it
 from django.conf import settings
 from django.db import close_old_connections
@@ -25,7 +26,7 @@ def _keep_connections(_fixup: object, **_kwargs: object) -> None:
 
 DjangoWorkerFixup.close_database = _keep_connections
 
-_KINDS = {"commands": "worker", "webhooks": "courier", "sweep": "sweeper"}
+_KINDS = {"commands": "worker", "webhooks": "courier", "payments": "payments", "sweep": "sweeper"}
 
 app = Celery("orderly", include=["worker.tasks"])
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -46,6 +47,13 @@ def _report_alive(sender: Any, **_kwargs: Any) -> None:
 def _begin_to_observe(**_kwargs: Any) -> None:
     """In every child, and in the one process of a solo worker."""
     observing.start(_kind())
+
+
+@signals.worker_ready.connect
+def _begin_to_observe_threads(sender: Any, **_kwargs: Any) -> None:
+    """A pool of threads has no child, so Celery tells of none."""
+    if isinstance(sender.pool, Threads):
+        observing.start(_kind())
 
 
 @signals.worker_process_shutdown.connect

@@ -1,5 +1,5 @@
-"""The bell: tells the workers that a lane has work, and the courier that webhooks wait. Rung after the commit, off the
-caller's path, allowed to fail.
+"""The bell: tells the workers that a lane has work, the courier that webhooks wait, and who asks payment providers that
+there is something to ask. Rung after the commit, off the caller's path, allowed to fail.
 
 A thread of its own publishes, so nobody who rings ever waits for the broker. Lanes that are rung while it is busy share
 one message in its next round, which is enough: a drain goes on to every free lane that has work.
@@ -35,6 +35,7 @@ class Bell:
         self._rung: set[int] = set()
         self._anyway = False
         self._courier_rung = False
+        self._payments_rung = False
         self._wake = threading.Event()
         self._starting = threading.Lock()
         self._ringer: threading.Thread | None = None
@@ -53,6 +54,11 @@ class Bell:
     def ring_courier(self) -> None:
         """Deliveries have been written: have a courier look for them soon, unless one is awake already."""
         self._courier_rung = True
+        self._wake_ringer()
+
+    def ring_payments(self) -> None:
+        """There is something to ask a payment provider: have it asked soon."""
+        self._payments_rung = True
         self._wake_ringer()
 
     def _wake_ringer(self) -> None:
@@ -82,6 +88,9 @@ class Bell:
                 self._courier_rung = False
                 if not awake.is_shown(Sign.COURIER):
                     self._publish("deliver")
+            if self._payments_rung:
+                self._payments_rung = False
+                self._publish("ask")
             busy = time.monotonic() - started
             time.sleep(min(max(busy * REST_FACTOR, REST_SECONDS_MIN), REST_SECONDS_MAX))
 

@@ -1,24 +1,29 @@
 """One batch: claim, decide, save, in one transaction: effects, results and history commit together or not at all."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db import transaction
 from uuid_utils.compat import uuid7
 
 from domain import fields, registry, result
+from domain.commands import settle_payment
+from domain.commands.settle_payment import SettlePayment
 from domain.decision import decide
-from domain.outcome import Applied, Outcome, Refused
+from domain.outcome import Applied, Asked, Question, Refused, Settled
 from domain.registry import Command
 from domain.world import World
-from store import attempts, cache, changes, db, loading, outbox, queue, saving
+from store import attempts, cache, changes, db, loading, outbox, queue, saving, saving_money
 from store.changes import Change
 from store.commands import CommandRow
 from store.db import Statement
+from store.effects import Effect, Standing
 from store.queue import Claimed
-from store.saving import Effect, Finished
 from worker import reporting
 from worker.bell import bell
 from worker.reporting import Began
@@ -37,16 +42,24 @@ class BatchFailed(Exception):  # noqa: N818 - past tense, like an event
         self.claimed = claimed
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """The commands as they stand after a batch, and whether there are webhooks to send or questions to ask."""
+
+    rows: list[CommandRow]
+    has_deliveries: bool
+    has_questions: bool = False
+
+
 def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None:
     """Execute up to `batch_max` ready commands of up to `lanes_max` free lanes, from `first_lane` on.
 
-    Returns how many ended, None when no free lane has any. Raises BatchFailed from whatever went wrong.
+    Returns how many were executed, None when no free lane has any. Raises BatchFailed from whatever went wrong.
     """
     run = uuid7()
     began = Began()
     claimed: list[Claimed] = []
-    ended: list[CommandRow] = []
-    deliveries = 0
+    done = _Done([], has_deliveries=False)
     try:
         with transaction.atomic(durable=True):
             lanes = queue.lock_ready_lanes(first_lane, min(lanes_max, batch_max))
@@ -55,40 +68,42 @@ def execute_batch(first_lane: int, batch_max: int, lanes_max: int) -> int | None
             claimed = queue.claim(lanes, batch_max)
             if claimed:
                 attempts.begin(run, claimed)
-                ended, deliveries = _execute(claimed)
+                done = _Batch(claimed).execute()
                 attempts.end(run, claimed)
     except Exception as error:
         if not _took_too_long(error):
             attempts.forgive(run)
         raise BatchFailed(claimed) from error
-    _tell(ended, deliveries)
-    reporting.executed(began, lanes, ended)
+    _tell(done)
+    reporting.executed(began, lanes, done.rows)
     return len(claimed)
 
 
 def fail(command: Claimed, error: BaseException | None) -> None:
     """End a command as failed that cannot be executed even alone, unless it has ended meanwhile."""
-    ended: list[CommandRow] = []
-    deliveries = 0
+    done = _Done([], has_deliveries=False)
     began = Began()
     with transaction.atomic(durable=True):
         queue.lock_lanes([command.lane])
         if queue.is_queued(command.id):
             end = _failed(command, "internal-error", error)
-            [(finished_at, _has_endpoints)] = db.execute_all([saving.ends([end], command.now)])
-            ended = [end.row(command.now, finished_at)]
-            deliveries = outbox.write(ended, {})
-    _tell(ended, deliveries)
-    if ended:
-        reporting.executed(began, [command.lane], ended)
+            [(finished_at, _has_endpoints)] = db.execute_all([saving.commands([end], command.now)])
+            rows = [end.row(command.now, finished_at)]
+            done = _Done(rows, has_deliveries=outbox.write(rows, {}) > 0)
+    _tell(done)
+    if done.rows:
+        reporting.executed(began, [command.lane], done.rows)
 
 
-def _tell(ended: list[CommandRow], deliveries: int) -> None:
-    """After the commit: tell whoever waits for these commands or their webhooks."""
-    cache.keep(ended)
-    changes.tell(Change.ENDED, [row.id for row in ended])
-    if deliveries:
+def _tell(done: _Done) -> None:
+    """After the commit: tell whoever waits for these commands, and whoever has something to send because of them."""
+    cache.keep(done.rows)
+    changes.tell(Change.ENDED, [row.id for row in done.rows if row.is_final])
+    changes.tell(Change.MOVED, [row.id for row in done.rows if not row.is_final])
+    if done.has_deliveries:
         bell.ring_courier()
+    if done.has_questions:
+        bell.ring_payments()
 
 
 def _took_too_long(error: Exception) -> bool:
@@ -96,52 +111,90 @@ def _took_too_long(error: Exception) -> bool:
     return db.was_frozen(error) or isinstance(error, SoftTimeLimitExceeded)
 
 
-def _execute(claimed: list[Claimed]) -> tuple[list[CommandRow], int]:
-    """The commands as they have ended, and how many webhooks there are to send because of it."""
-    now = claimed[0].now
-    finished: list[Finished] = []
-    effects: list[Effect] = []
-    statements: list[Statement] = []
-    commands = {row.id: command for row in claimed if (command := _readable(row, finished))}
-    world = loading.load(list(commands.values()))
-    for wave in _waves([row for row in claimed if row.id in commands]):
-        decided = [effect for row in wave if (effect := _decide(row, commands[row.id], world, finished))]
-        statements += saving.orders(decided, now)
-        effects += decided
-    written = db.execute_all(
-        [*statements, *saving.stock(effects, now), *saving.books(effects, now), saving.ends(finished, now)]
-    )
-    finished_at, has_endpoints = written[0]
-    ended = [end.row(now, finished_at) for end in finished]
-    if not has_endpoints:
-        return ended, 0
-    return ended, outbox.write(ended, {effect.claimed.id: effect.applied for effect in effects})
+class _Batch:
+    """Claimed commands on their way: each decided on what those before it have left, all of them saved together."""
+
+    def __init__(self, claimed: Sequence[Claimed]) -> None:
+        self._claimed = claimed
+        self._now = claimed[0].now
+        self._standings: list[Standing] = []
+        self._effects: list[Effect] = []
+        answers = [uuid.UUID(row.payload["command_id"]) for row in claimed if row.type == settle_payment.TYPE]
+        self._asked = queue.asked(answers) if answers else {}
+        """The commands that wait for the answers among these."""
+
+    def execute(self) -> _Done:
+        """Decide and save."""
+        commands = {row.id: command for row in self._claimed if (command := self._readable(row))}
+        world = loading.load(list(commands.values()))
+        world.provider = settings.PAYMENT_PROVIDER or None
+        statements: list[Statement] = []
+        for wave in _waves([row for row in self._claimed if row.id in commands]):
+            effects = [effect for row in wave if (effect := self._decide(row, commands[row.id], world))]
+            statements += saving.orders(effects, self._now)
+            self._effects += effects
+        statements += saving.stock(self._effects, self._now)
+        statements += saving_money.books(self._effects, self._now)
+        written = db.execute_all([*statements, saving.commands(self._standings, self._now)])
+        moved_at, has_endpoints = written[0]
+        rows = [each.row(self._now, moved_at) for each in self._standings]
+        applied = {each.claimed.id: each.applied for each in self._effects}
+        deliveries = outbox.write(rows, applied) if has_endpoints else 0
+        return _Done(rows, deliveries > 0, has_questions=any(each.question for each in self._effects))
+
+    def _readable(self, row: Claimed) -> Command | None:
+        """The command of a row; None when it is not to be decided, and has ended here."""
+        if row.deaths_alone >= DEATHS_MAX:
+            self._standings.append(_failed(row, "poisoned"))
+            return None
+        try:
+            return _command(row, self._asked)
+        except Exception as error:
+            self._standings.append(_failed(row, "internal-error", error))
+            return None
+
+    def _decide(self, row: Claimed, command: Command, world: World) -> Effect | None:
+        """Decide one command: how it stands then is noted, what changes goes to the world and the caller."""
+        before = world.orders.get(row.order_id) if row.order_id else None
+        try:
+            outcome = decide(command, world, row.now)
+        except Exception as error:
+            self._standings.append(_failed(row, "internal-error", error))
+            return None
+        whose = row
+        question: Question | None = None
+        match outcome:
+            case Refused():
+                self._standings.append(_refused(row, outcome))
+                return None
+            case Applied() as applied:
+                self._standings.append(_succeeded(row, result.of_applied(applied)))
+            case Asked(applied=applied, question=question):
+                self._standings.append(Standing(claimed=row, status="running"))
+            case Settled(applied=applied, refused=refused):
+                assert command.asked is not None, "only the answer to a command settles it"
+                whose = self._asked[command.asked.id]
+                end = _refused(whose, refused) if refused else _succeeded(whose, result.of_applied(applied))
+                self._standings += [end, _succeeded(row, result.of_settled(whose.id, end.status))]
+        world.apply(applied)
+        return Effect(claimed=whose, applied=applied, before=before, question=question)
 
 
-def _readable(row: Claimed, finished: list[Finished]) -> Command | None:
-    """The command of a row; None when it is not to be decided, and has ended here."""
-    if row.deaths_alone >= DEATHS_MAX:
-        finished.append(_failed(row, "poisoned"))
-        return None
-    try:
-        return _command(row)
-    except Exception as error:
-        finished.append(_failed(row, "internal-error", error))
-        return None
-
-
-def _command(row: Claimed) -> Command:
+def _command(row: Claimed, asked: Mapping[uuid.UUID, Claimed]) -> Command:
     kind = registry.find(row.type)
     if kind is None:
         raise LookupError(f"no command type {row.type}")
+    action = fields.parse(kind.payload, row.payload, "/payload")
+    waiting = asked.get(action.command_id) if isinstance(action, SettlePayment) else None
     return Command(
         id=row.id,
         type=row.type,
         order_id=row.order_id,
-        action=fields.parse(kind.payload, row.payload, "/payload"),
+        action=action,
         expected_version=row.expected_version,
         expires_at=row.expires_at,
         role=row.role,
+        asked=None if waiting is None else _command(waiting, {}),
     )
 
 
@@ -158,26 +211,13 @@ def _waves(claimed: Iterable[Claimed]) -> Iterable[list[Claimed]]:
     return waves
 
 
-def _decide(row: Claimed, command: Command, world: World, finished: list[Finished]) -> Effect | None:
-    """Decide one command; its end goes to `finished`, its yes to the world and the caller."""
-    before = world.orders.get(row.order_id) if row.order_id else None
-    try:
-        outcome = decide(command, world, row.now)
-    except Exception as error:
-        finished.append(_failed(row, "internal-error", error))
-        return None
-    finished.append(_finished(row, outcome))
-    if isinstance(outcome, Refused):
-        return None
-    world.apply(outcome)
-    return Effect(claimed=row, applied=outcome, before=before)
+def _succeeded(row: Claimed, shown: dict[str, Any]) -> Standing:
+    return Standing(claimed=row, status="succeeded", result=shown)
 
 
-def _finished(row: Claimed, outcome: Outcome) -> Finished:
-    if isinstance(outcome, Applied):
-        return Finished(claimed=row, status="succeeded", result=result.of_applied(outcome))
-    status = "expired" if outcome.code == "expired" else "failed"
-    return Finished(claimed=row, status=status, error=result.of_refused(outcome))
+def _refused(row: Claimed, refused: Refused) -> Standing:
+    status = "expired" if refused.code == "expired" else "failed"
+    return Standing(claimed=row, status=status, error=result.of_refused(refused))
 
 
 _EXPLANATIONS: dict[str, Callable[[Claimed], str]] = {
@@ -186,7 +226,7 @@ _EXPLANATIONS: dict[str, Callable[[Claimed], str]] = {
 }
 
 
-def _failed(row: Claimed, code: str, error: BaseException | None = None) -> Finished:
+def _failed(row: Claimed, code: str, error: BaseException | None = None) -> Standing:
     log.error(
         "command.failed",
         command_id=row.id,
@@ -196,4 +236,4 @@ def _failed(row: Claimed, code: str, error: BaseException | None = None) -> Fini
         lane=row.lane,
         exc_info=error,
     )
-    return Finished(claimed=row, status="failed", error=result.of_refused(Refused(code, _EXPLANATIONS[code](row))))
+    return _refused(row, Refused(code, _EXPLANATIONS[code](row)))

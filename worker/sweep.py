@@ -6,7 +6,7 @@ import structlog
 
 from domain import result
 from domain.decision import EXPIRED
-from store import changes, deliveries, ending, inbox, metrics, queue
+from store import asking, changes, deliveries, ending, inbox, metrics, queue
 from store.changes import Change
 from worker.bell import bell
 from worker.reporting import LINE_COMMANDS_MAX, named
@@ -25,5 +25,7 @@ def sweep() -> list[int]:
             log.info("commands.expired", size=len(expired.rows), commands=[named(row) for row in part])
     if expired.deliveries or deliveries.are_due():
         bell.ring_courier()
+    if asking.is_due():
+        bell.ring_payments()
     metrics.swept()
     return queue.a_ready_lane()

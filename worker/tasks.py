@@ -1,5 +1,6 @@
 """The Celery tasks: a name, a queue and one call each."""
 
+import functools
 from dataclasses import asdict
 from typing import Any
 
@@ -7,10 +8,12 @@ from celery import shared_task, signals
 from django.conf import settings
 
 from worker import drain as draining
-from worker import retention
+from worker import payments, retention
 from worker import sweep as sweeping
 from worker.bell import bell
 from worker.courier import courier
+from worker.providers import Provider
+from worker.providers.choosing import provider_named
 
 
 @shared_task(name="drain")
@@ -23,6 +26,24 @@ def drain(lane: int) -> dict[str, Any]:
 def deliver() -> None:
     """Wake this process's courier, which sends what is due."""
     courier.wake()
+
+
+@shared_task(name="ask")
+def ask() -> int:
+    """Ask payment providers what commands wait for: how often."""
+    return payments.ask(_provider_named, settings.PAYMENT_TIMEOUT_SECONDS)
+
+
+@functools.cache
+def _provider_named(name: str) -> Provider:
+    provider = provider_named(
+        name,
+        timeout_seconds=settings.PAYMENT_TIMEOUT_SECONDS,
+        stripe_key=settings.STRIPE_API_KEY,
+        stripe_base=settings.STRIPE_API_BASE,
+    )
+    assert provider is not None, "nobody is asked without a provider"
+    return provider
 
 
 @signals.worker_shutdown.connect

@@ -6,11 +6,12 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from api.console import doing, lists, shown, story
+from api.console import doing, payments, shown, story
 from api.console.acts import Act, Asked, Refused
 from api.console.lists import Filter, Rows, as_uuid, column, equals, one_of
 from api.console.pages import Alert, Part, Record, Text
 from domain import commands, registry
+from store import ids
 from store.dashboard import COUNTED_MAX
 from store.models import DEAD, FINAL_STATUSES, OPEN_STATUSES, Client, Command
 
@@ -39,7 +40,7 @@ def _of_age(rows: Rows, text: str) -> Rows:
     younger, _colon, age = text.partition(":")
     if age not in _AGES or younger not in {"last", "before"}:
         return rows.none()
-    edge = lists.oldest_id(datetime.now(UTC) - _AGES[age])
+    edge = ids.first_of(datetime.now(UTC) - _AGES[age])
     return rows.filter(id__gte=edge) if younger == "last" else rows.filter(id__lt=edge)
 
 
@@ -56,6 +57,11 @@ def _retry(asked: Asked, row: Command) -> str:
     if not doing.retry(asked.actor, [row]):
         raise Refused("It has been retried, or has ended otherwise, meanwhile.")
     return "Queued again, behind all others of its order."
+
+
+def _hasten(asked: Asked, row: Command) -> str:
+    doing.hasten(asked.actor, row)
+    return "The provider is asked now; what it says will stand here."
 
 
 def _retry_all(asked: Asked, shown_rows: Rows) -> str:
@@ -76,7 +82,7 @@ assert commands, "their module registers all types, which the filter offers"
 
 
 class Commands(Record):
-    """Read alone; a queued one can be cancelled, a dead letter retried."""
+    """Read alone; a queued one can be cancelled, a dead letter retried, a provider that is silent asked again."""
 
     acts = (
         Act(
@@ -86,7 +92,7 @@ class Commands(Record):
             explains="The command is still queued. Cancelled, it will never be executed, and nothing brings it back: "
             "its client would have to send another one, under another key.",
             do=_cancel,
-            applies=lambda row: row.status == "queued",
+            applies=lambda row: row.status == "queued" and not story.is_own(row),
             is_grave=True,
         ),
         Act(
@@ -97,6 +103,15 @@ class Commands(Record):
             "executed once more. Was its cause mended? A command that kills its workers will do so again.",
             do=_retry,
             applies=story.is_dead,
+        ),
+        Act(
+            name="hasten",
+            label="Ask the provider now",
+            right="commands.retry",
+            explains="The payment provider is asked what has come of it at once, not when its turn comes. That charges "
+            "nobody twice, however often it is done: the provider knows it by the command's id.",
+            do=_hasten,
+            applies=payments.is_open,
         ),
     )
     list_acts = (
@@ -112,7 +127,7 @@ class Commands(Record):
     )
     filters = (
         Filter(name="status", label="Status", choices=one_of(OPEN_STATUSES + FINAL_STATUSES), narrow=equals("status")),
-        Filter(name="type", label="Type", choices=one_of(registry.names()), narrow=equals("type")),
+        Filter(name="type", label="Type", choices=one_of(registry.names(internal=True)), narrow=equals("type")),
         Filter(
             name="age",
             label="Age",
@@ -174,6 +189,8 @@ class Commands(Record):
     def parts(self, request: HttpRequest, row: Command) -> list[Part]:
         """Its problem first, then its story, then all it says."""
         parts: list[Part] = [story.problem(row)] if row.error else []
+        asked = payments.question_of(row)
+        parts += [payments.question(asked)] if asked is not None else []
         parts += [story.steps(row), story.facts(row)]
         if row.order_id is not None:
             parts.append(story.around(row))

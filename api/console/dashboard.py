@@ -20,6 +20,8 @@ SETTLED_SECONDS = 5
 """How long a minute is over before it is read: what ended in it has been committed by then."""
 SLOW_SECONDS = 10
 """From which age on the oldest command in the queue is worth a look: workers are behind, or away."""
+LATE_SECONDS = 60
+"""From which age on a payment that waits for its provider is worth a look: who asks is away, or the provider is."""
 CODES_MAX = 6
 
 _making = threading.Lock()
@@ -95,6 +97,17 @@ def _tiles() -> list[dict[str, Any]]:
         _tile(
             "Deliveries late", _counted(counts.late), "due for over a minute", _list("delivery", "?status=pending"),
             care=counts.late > 0,
+        ),
+        _tile(
+            "Payments asked",
+            _counted(counts.asked),
+            f"oldest {shown.length(timedelta(seconds=counts.asked_seconds))}" if counts.asked else "none waits",
+            listed("?status=running"),
+            care=counts.asked_seconds > LATE_SECONDS,
+        ),
+        _tile(
+            "Payments uncertain", _counted(counts.uncertain), "asked until it is known", listed("?status=uncertain"),
+            care=counts.uncertain > 0,
         ),
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ from api.console.acts import Refused
 from api.editing import merged
 from domain.fields import parse
 from domain.result import RETRYABLE
-from store import changes, editing, ending, inbox, rendering, webhooks
+from store import asking, changes, editing, ending, inbox, rendering, webhooks
 from store.audit import Actor
 from store.changes import Change
 from store.models import Command, Customer, Delivery, Endpoint, Product
@@ -27,7 +27,7 @@ def cancel(actor: Actor, row: Command) -> None:
         bell.ring_courier()
     if not ended.ids:
         status = Command.objects.values_list("status", flat=True).get(id=row.id)
-        raise Refused(f"The command is {status} by now; only a queued one can be cancelled.")
+        raise Refused(f"The command is {status} by now; only a queued one of a client can be cancelled.")
 
 
 def retry(actor: Actor, rows: list[Command]) -> int:
@@ -35,6 +35,13 @@ def retry(actor: Actor, rows: list[Command]) -> int:
     lanes = [inbox.retry(row.id, sorted(RETRYABLE), actor) for row in rows]
     bell.ring(lane for lane in lanes if lane is not None)
     return sum(lane is not None for lane in lanes)
+
+
+def hasten(actor: Actor, row: Command) -> None:
+    """Have the provider asked now what the command waits for; Refused when it waits for nothing any more."""
+    if not asking.hasten(row.id, actor):
+        raise Refused("It waits for no answer of a payment provider, or no longer.")
+    bell.ring_payments()
 
 
 def edit[R: (Customer, Product)](

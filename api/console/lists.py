@@ -1,12 +1,11 @@
 """Lists of tables with millions of rows: read a page at a time from an index, never counted.
 
-A filter or a search leads to an index of its own (store/models.py), or to the newest rows alone and says so.
+A filter or a search leads to an index of its own (store/models/), or to the newest rows alone and says so.
 """
 
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.paginator import EmptyPage, Page
@@ -119,17 +118,6 @@ def as_uuid(text: str) -> uuid.UUID | None:
         return uuid.UUID(text.strip())
     except ValueError:
         return None
-
-
-def oldest_id(moment: datetime) -> uuid.UUID:
-    """An id not above any made since then (RFC 9562, version 7: it begins with the milliseconds since 1970)."""
-    milliseconds = (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
-    return uuid.UUID(int=max(milliseconds, 0) << 80)
-
-
-def made_at(an_id: uuid.UUID) -> datetime:
-    """When an id of version 7 was made."""
-    return datetime.fromtimestamp((an_id.int >> 80) / 1000, UTC)
 
 
 def equals(column: str) -> Callable[[Rows, str], Rows]:

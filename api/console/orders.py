@@ -1,26 +1,33 @@
 """Orders: lines, history, stock movements, payments, commands, and what may be done now."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.html import format_html
 
-from api.console import lists, shown, who
+from api.console import payments, shown, who
 from api.console.lists import Filter, Rows, as_uuid, column, equals, one_of
 from api.console.pages import Facts, Part, Record, Table
 from api.console.story import NEWEST_SHOWN, newest_of, of_commands
 from domain import tax
 from domain.actions import available
 from domain.workflow import STATUSES, WORKFLOWS
-from store import loading
-from store.models import Command, Order, Refund, StockMovement
+from store import ids, loading
+from store.models import Command, Order, StockMovement
 
 _MOVED_AROUND = timedelta(seconds=10)
 
 
 def _customer(row: Order) -> object:
     return shown.NOTHING if row.customer is None else shown.link("customer", row.customer_id, row.customer.name)
+
+
+def _status(row: Order) -> object:
+    """With a mark where nothing is done to it until the payment provider has answered."""
+    state = shown.state(row.status)
+    return state if row.asked_by is None else format_html("{} {}", state, shown.state("waiting"))
 
 
 class Orders(Record):
@@ -36,7 +43,7 @@ class Orders(Record):
     list_display = (
         column("Order", lambda row: shown.link("order", row.id)),
         column("Workflow", lambda row: row.workflow),
-        column("Status", lambda row: shown.state(row.status)),
+        column("Status", _status),
         column("Total", lambda row: shown.money(row.total, row.currency)),
         column("Customer", _customer),
         column("Version", lambda row: row.version),
@@ -70,11 +77,12 @@ class Orders(Record):
         """Everything about it."""
         commands = newest_of(order_id=row.id)
         return [
+            *payments.waiting(row),
             _facts(row, request),
             _lines(row),
             _history(row),
-            _payments(row),
-            _refunds(row),
+            payments.payments(row),
+            payments.refunds(row),
             _movements(row, commands),
             of_commands(f"Its commands, newest first (up to {NEWEST_SHOWN})", commands),
         ]
@@ -153,55 +161,24 @@ def _history(row: Order) -> Table:
     )
 
 
-def _payments(row: Order) -> Table:
-    return Table(
-        title="Payments",
-        heads=("Method", "Amount#", "Tendered#", "Reference", "Status", "Command", "Time"),
-        rows=[
-            [
-                each.method,
-                shown.money(each.amount, each.currency),
-                shown.NOTHING if each.tendered is None else shown.money(each.tendered, each.currency),
-                shown.or_nothing(each.reference),
-                shown.state(each.status),
-                shown.link("command", each.command_id),
-                shown.time(each.created_at),
-            ]
-            for each in row.payments.order_by("created_at")[:NEWEST_SHOWN]
-        ],
-        empty="Nothing has been paid.",
-    )
-
-
-def _refunds(row: Order) -> Table:
-    return Table(
-        title="Refunds",
-        heads=("Amount#", "Tax in it#", "Restocked", "Reason", "Command", "Time"),
-        rows=[
-            [
-                shown.money(each.amount, each.currency),
-                shown.money(each.tax, each.currency),
-                "yes" if each.restock else "no",
-                shown.or_nothing(each.reason),
-                shown.link("command", each.command_id),
-                shown.time(each.created_at),
-            ]
-            for each in Refund.objects.filter(payment__order=row).order_by("created_at")[:NEWEST_SHOWN]
-        ],
-        empty="Nothing has been refunded.",
-    )
-
-
 def _movements(row: Order, commands: list[Command]) -> Table:
-    """The ledger is kept by product: the order's lines are those made when its commands ended, as their ids tell."""
+    """The ledger is kept by product: the order's lines are those made when its commands ended, or when they asked the
+    payment provider, as their ids tell."""
     moved = Q()
     for each in commands:
-        if each.status == "succeeded" and each.finished_at is not None:
-            first, last = (lists.oldest_id(each.finished_at + way * _MOVED_AROUND) for way in (-1, 1))
+        for moment in _moments(each):
+            first, last = (ids.first_of(moment + way * _MOVED_AROUND) for way in (-1, 1))
             moved |= Q(command_id=each.id, id__gte=first, id__lt=last)
     products = list(row.lines.values_list("product_id", flat=True).distinct())
     found = StockMovement.objects.filter(moved, product_id__in=products).select_related("product") if moved else []
     return of_movements("Stock movements", sorted(found, key=lambda each: each.id), with_product=True)
+
+
+def _moments(command: Command) -> list[datetime]:
+    """When the command may have moved stock."""
+    has_moved = command.status == "succeeded" or command.moved_at is not None
+    moments = (command.started_at if command.moved_at is not None else None, command.finished_at)
+    return [each for each in moments if each is not None] if has_moved else []
 
 
 def of_movements(title: str, found: list[StockMovement], *, with_product: bool) -> Table:

@@ -6,10 +6,9 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib.admin import ShowFacets
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 
 from api.console import acts, shown, who
 from api.console.acts import Act
@@ -144,10 +143,6 @@ class Record(ThemedAdmin):
     def absent(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """There is no such row."""
         return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
-
-    def page_of(self, row: Model) -> HttpResponse:
-        """To the row's page."""
-        return HttpResponseRedirect(reverse(f"admin:store_{self.opts.model_name}_change", args=[row.pk]))
 
     def get_urls(self) -> list[URLPattern]:
         """List, page, and one address an act: nothing is added, changed or deleted in Django's own way."""

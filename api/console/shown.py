@@ -15,7 +15,7 @@ NOTHING = "\u2013"
 _GOOD, _BAD, _BUSY, _ODD, _QUIET = "good", "bad", "busy", "odd", "quiet"
 _COLOURS = {
     **dict.fromkeys(("succeeded", "paid", "delivered", "active", "captured", "yes", "ok"), _GOOD),
-    **dict.fromkeys(("failed", "exhausted", "disabled", "inactive", "revoked", "deleted"), _BAD),
+    **dict.fromkeys(("failed", "declined", "exhausted", "disabled", "inactive", "revoked", "deleted"), _BAD),
     **dict.fromkeys(("queued", "running", "pending", "confirmed", "picked", "shipped"), _BUSY),
     **dict.fromkeys(("uncertain", "expired", "failing", "low stock", "waiting"), _ODD),
 }

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
 
-from api.console import lists, shown
+from api.console import shown
 from api.console.lists import Rows
 from api.console.pages import Alert, Facts, Table
+from domain import registry
 from domain.result import RETRYABLE
+from store import ids
 from store.models import Command, Delivery, Event
 
 NEIGHBOURS = 8
@@ -23,6 +25,12 @@ def is_dead(row: Command) -> bool:
     return row.status == "failed" and (row.error or {}).get("code") in RETRYABLE
 
 
+def is_own(row: Command) -> bool:
+    """Whether Orderly itself has submitted it, so that nobody cancels it."""
+    kind = registry.find(row.type)
+    return kind is not None and kind.is_internal
+
+
 def listed() -> Rows:
     """Commands with no more than lists show."""
     return Command.objects.select_related("client").defer("payload", "result", "traceparent", "body_hash")
@@ -31,7 +39,7 @@ def listed() -> Rows:
 def took(row: Command) -> str:
     """From acceptance to the end, or until now."""
     end = row.finished_at or datetime.now(UTC)
-    return f"{shown.length(end - row.accepted_at)}{'' if row.finished_at else ' so far'}"
+    return f"{shown.length(end - row.accepted_at)}{'' if row.finished_at else '…'}"
 
 
 def problem(row: Command) -> Alert:
@@ -40,7 +48,7 @@ def problem(row: Command) -> Alert:
     if is_dead(row):
         hint = "It was not refused, it broke: once the cause is mended, it may be retried."
     elif row.status == "uncertain":
-        hint = "The provider's answer is unknown; reconciliation ends it."
+        hint = "It may have succeeded or not; its order waits meanwhile, and may not be paid in another way."
     else:
         hint = "This is an answer, not a fault: the same command would be answered so again."
     return Alert(title=f"{error.get('title', '')} ({error.get('code', '')})", text=f"{error.get('detail', '')} {hint}")
@@ -53,6 +61,7 @@ def steps(row: Command) -> Table:
         ("Accepted", row.accepted_at),
         ("Not before", row.not_before),
         ("Started", row.started_at),
+        ("Uncertain", row.moved_at if row.status == "uncertain" else None),
         (row.status.capitalize(), row.finished_at),
         ("Purged", row.purged_at),
     ]
@@ -131,13 +140,13 @@ def deliveries(row: Command) -> Table:
     """What webhooks told of it. Events were written when it ended, and their ids begin with that time."""
     found: list[Delivery] = []
     if row.finished_at is not None:
-        first, last = (lists.oldest_id(row.finished_at + way * _EVENTS_AROUND) for way in (-1, 1))
+        first, last = (ids.first_of(row.finished_at + way * _EVENTS_AROUND) for way in (-1, 1))
         told = Event.objects.filter(id__gte=first, id__lt=last).filter(
             Q(data__command_id=str(row.id)) | Q(data__command__id=str(row.id))
         )
-        ids = list(told.order_by("id").values_list("id", flat=True)[:NEWEST_SHOWN])
-        wanted = Delivery.objects.filter(event_id__in=ids).select_related("endpoint")
-        found = list(wanted.order_by("event_id", "id")[:NEWEST_SHOWN]) if ids else []
+        events = list(told.order_by("id").values_list("id", flat=True)[:NEWEST_SHOWN])
+        wanted = Delivery.objects.filter(event_id__in=events).select_related("endpoint")
+        found = list(wanted.order_by("event_id", "id")[:NEWEST_SHOWN]) if events else []
     return Table(
         title="Webhooks of its events",
         heads=("Delivery", "Event", "Endpoint", "Status", "Attempts#", "Next attempt"),

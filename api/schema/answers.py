@@ -23,7 +23,7 @@ from domain.shapes import (
     one_of,
 )
 from domain.workflow import STATUSES, WORKFLOWS, StockEffect
-from store.models import DELIVERY_STATUSES, FINAL_STATUSES, OPEN_STATUSES
+from store.models import DELIVERY_STATUSES, FINAL_STATUSES, OPEN_STATUSES, PAYMENT_STATUSES
 
 _ORDER = "01a1fd5d-a08c-7614-bc41-b90e71b2481a"
 _COMMAND = CATALOGUE["command.succeeded"].example["data"]["command"]
@@ -135,6 +135,7 @@ _SCHEMAS: dict[str, Schema] = {
         tax_total=MONEY,
         paid_total=MONEY,
         refunded_total=MONEY,
+        payment_pending=FLAG | {"description": "The payment provider is being asked; nothing else changes meanwhile."},
         customer_id=nullable(ID),
         note=nullable(TEXT),
         items=list_of(
@@ -169,7 +170,7 @@ _SCHEMAS: dict[str, Schema] = {
         reference=nullable(TEXT),
         amount=MONEY,
         currency=TEXT,
-        status=one_of(("captured", "refunded")),
+        status=one_of(PAYMENT_STATUSES),
         command_id=ID,
         created_at=TIME,
         refunds=list_of(
@@ -268,6 +269,7 @@ _EXAMPLES: dict[str, Any] = {
         "tax_total": "0.30",
         "paid_total": "4.58",
         "refunded_total": "0.00",
+        "payment_pending": False,
         "customer_id": None,
         "note": "Table 4",
         "items": [

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from config import env
 from config.demo.report import Journal, report
-from config.demo.till import Till, Unexpected
+from config.demo.till import NoProvider, Till, Unexpected
 from config.processes import PROJECT, free_port
 from config.seed import KEYS_FILE, Api, SeedFailed, read_keys
 
@@ -31,6 +31,8 @@ CLERKS = 8
 RECEIVED = 500
 """Pieces of each product that the demo brings."""
 PRICES = (Decimal("7.90"), Decimal("2.29"), Decimal("12.00"))
+APPROVED, DECLINED = "pm_card_visa", "pm_card_chargeDeclined"
+"""Tokens that the simulator and Stripe's test mode both know."""
 START_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 20.0
 
@@ -60,6 +62,7 @@ class Demo:
         self._manager = Till(port, keys["manager"], self.journal)
         self._lock = threading.Lock()
         self._orders: list[str] = []
+        self._online: list[str] = []
 
     def close(self) -> None:
         """Close the connections."""
@@ -67,7 +70,7 @@ class Demo:
         self._manager.close()
 
     def run(self) -> None:
-        """Stock first, then all orders at once, then the sums."""
+        """Stock first, then all orders at once, some of them paid online where that is possible, then the sums."""
         for sku, price in zip(self._skus, PRICES, strict=True):
             self._manager.create_product(sku, price)
             self._manager.send("stock.receive", payload={"sku": sku, "qty": RECEIVED, "reason": "demo"})
@@ -80,6 +83,8 @@ class Demo:
             self._replayed,
             self._batch,
         ]
+        if self._has_provider():
+            orders += [*([self._sold_online] * 6), *([self._cancelled_online_sale] * 2), self._declined]
         with ThreadPoolExecutor(CLERKS) as clerks:
             for done in [clerks.submit(self._guarded, order) for order in orders]:
                 done.result()
@@ -110,6 +115,37 @@ class Demo:
         order = self._create(2)
         self._pos.send("order.pay", order, {"method": "cash"})
         self._manager.send("order.cancel", order, {"reason": "brought back"})
+
+    def _has_provider(self) -> bool:
+        """Whether this deployment takes online payments: it refuses the first one where it does not."""
+        order = self._create(1)
+        try:
+            self._pay_online(order)
+        except NoProvider:
+            self._pos.send("order.pay", order, {"method": "card"})
+            return False
+        return True
+
+    def _sold_online(self) -> None:
+        self._pay_online(self._create(2))
+
+    def _cancelled_online_sale(self) -> None:
+        """The provider gives the money back before the order is cancelled."""
+        order = self._create(1)
+        self._pay_online(order)
+        self._manager.send("order.cancel", order, {"reason": "sent back"})
+
+    def _declined(self) -> None:
+        """What the provider declines may be paid in another way."""
+        order = self._create(1)
+        self._pay_online(order, DECLINED, refused="payment-declined")
+        self._pos.send("order.pay", order, {"method": "cash"})
+
+    def _pay_online(self, order: str, payment_method: str = APPROVED, refused: str = "") -> None:
+        payload = {"method": "online", "payment_method": payment_method}
+        self._pos.send("order.pay", order, payload, refused=refused)
+        with self._lock:
+            self._online.append(order)
 
     def _short_of_stock(self) -> None:
         order = self._create(RECEIVED * 1000)
@@ -162,6 +198,9 @@ class Demo:
             sold = sum(item["qty"] for order in paid for item in order["items"] if item["sku"] == sku)
             self.journal.stock(sku, received=RECEIVED, sold=sold, left=products[sku]["on_hand"])
             self.journal.expected += price * sold
+        for order_id in self._online:
+            payments = self._pos.read(f"/orders/{order_id}/payments")["results"]
+            self.journal.paid_online([each for each in payments if each["method"] == "online"])
         self.journal.taken = sum((Decimal(order["total"]) for order in paid), Decimal(0))
 
 

@@ -17,6 +17,8 @@ class Journal:
         self.final_seconds: defaultdict[str, list[float]] = defaultdict(list)
         self.refusals: Counter[str] = Counter()
         self.orders: Counter[str] = Counter()
+        self.provider = "no payment provider"
+        self.online: Counter[str] = Counter()
         self.stock_lines: list[str] = []
         self.surprises: list[str] = []
         self.replays = 0
@@ -41,6 +43,14 @@ class Journal:
             self.wrong(f"{sku}: {received} received less {sold} sold is not {left} on hand")
         self.stock_lines.append(f"{sku:<16}{received:>10}{sold:>8}{left:>10}   {'adds up' if adds_up else 'WRONG'}")
 
+    def paid_online(self, payments: Sequence[dict[str, Any]]) -> None:
+        """Payments of one order that the provider was asked for, each of which has to be settled."""
+        for payment in payments:
+            self.provider = payment["provider"]
+            self.online[payment["status"]] += 1
+            if payment["status"] == "pending":
+                self.wrong(f"payment {payment['id']} is still pending")
+
     def wrong(self, text: str) -> None:
         """Something that should not have happened."""
         with self._lock:
@@ -60,6 +70,7 @@ def report(journal: Journal) -> str:
         "",
         f"refusals: {_counted(journal.refusals)}; replays: {journal.replays}; batches: {journal.batches}",
         f"orders:   {_counted(journal.orders)}",
+        f"online:   {_counted(journal.online)} ({journal.provider})",
         "",
         f"{'product':<16}{'received':>10}{'sold':>8}{'on hand':>10}",
         *sorted(journal.stock_lines),

@@ -12,11 +12,15 @@ from config.demo.report import Journal
 
 FINAL_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.005
-_OPEN = ("queued", "running")
+_OPEN = ("queued", "running", "uncertain")
 
 
 class Unexpected(Exception):  # noqa: N818 - says what it is
     """The system answered something else than it should."""
+
+
+class NoProvider(Unexpected):
+    """This deployment takes no online payments."""
 
 
 class Till:
@@ -51,7 +55,10 @@ class Till:
         refused: str = "",
         replayed: bool = False,
     ) -> dict[str, Any]:
-        """The final command. Raises Unexpected unless it succeeded or, with `refused`, failed with that code."""
+        """The final command. Raises Unexpected unless it succeeded or, with `refused`, failed with that code.
+
+        Raises NoProvider for an online payment where nobody takes it.
+        """
         body = {"type": kind, "payload": payload or {}} | ({"order_id": order_id} if order_id else {})
         began = time.monotonic()
         response = self._ask("POST", "/commands", json=body, headers={"Idempotency-Key": key or f"demo-{uuid.uuid4()}"})
@@ -110,7 +117,12 @@ class Till:
 
     def _expect(self, response: httpx.Response, status: int) -> dict[str, Any]:
         if response.status_code != status:
-            raise Unexpected(f"{response.request.method} {response.url.path}: {response.status_code} {response.text}")
+            told = f"{response.request.method} {response.url.path}: {response.status_code} {response.text}"
+            raise (
+                NoProvider(told)
+                if response.status_code == 400 and '"no-provider"' in response.text
+                else Unexpected(told)
+            )
         body: dict[str, Any] = response.json()
         return body
 

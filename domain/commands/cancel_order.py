@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain import asking
 from domain.cancelling import cancel
 from domain.fields import Text, optional
-from domain.outcome import Outcome
+from domain.outcome import Answer, Outcome, Settled
 from domain.registry import MANAGER, STOCK_OF_ORDER, Command, Scope, command
 from domain.world import World
 
@@ -28,4 +29,10 @@ class CancelOrder:
 
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """As the workflow table says."""
-        return cancel(world.order_of(command.order_id), world, self.reason)
+        order = world.order_of(command.order_id)
+        return asking.through_provider(command, order, cancel(order, world, self.reason))
+
+    def settle(self, command: Command, world: World, answer: Answer) -> Settled:
+        """Cancel now that the provider has given the money back."""
+        order = world.order_of(command.order_id)
+        return asking.settle(order, answer, lambda thawed: cancel(thawed, world, self.reason))

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain import money, refunds, stock, workflow
+from domain import asking, money, refunds, stock, workflow
 from domain.fields import Amount, Boolean, ListOf, Text, optional, required
 from domain.items import Item
 from domain.orders import Order
-from domain.outcome import Applied, Outcome, Refund, Refused
+from domain.outcome import Answer, Applied, Outcome, Refund, Refused, Settled
 from domain.refunds import Taken
 from domain.registry import MANAGER, ORDER_ALONE, STOCK_OF_ORDER, Command, Scope, command
 from domain.stock import Moved
@@ -45,6 +45,14 @@ class RefundOrder:
     def decide(self, command: Command, world: World, now: datetime) -> Outcome:
         """Refuse an order that is not paid, and more than is left; otherwise give back."""
         order = world.order_of(command.order_id)
+        return asking.through_provider(command, order, self._give_back(order, world))
+
+    def settle(self, command: Command, world: World, answer: Answer) -> Settled:
+        """Give back what the provider has given back."""
+        order = world.order_of(command.order_id)
+        return asking.settle(order, answer, lambda thawed: self._give_back(thawed, world))
+
+    def _give_back(self, order: Order, world: World) -> Outcome:
         if order.status != "paid":
             allowed = list(workflow.allowed(order.workflow, order.status))
             detail = f"Money of a paid order is refunded; the order is {order.status}."

@@ -10,11 +10,15 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
 from store import changes
+from store.models import ProviderRequest
 from tests.polling import until
 from tests.till import Till, run_drain
 from tests.web import web_server
+from worker import payments
+from worker.providers.simulator import Simulator
 
 NOBODY = "redis://127.0.0.1:1/0"
 WAIT_SECONDS = 20
@@ -75,6 +79,10 @@ class Ear:
         """The next event that tells of an end: a look at the table may have found the command waiting before."""
         return next(heard for heard in iter(self.next, None) if heard.command["finished_at"])
 
+    def next_of(self, command_id: str) -> Heard:
+        """The next event that tells of this command."""
+        return next(heard for heard in iter(self.next, None) if heard.command["id"] == command_id)
+
     def silent(self) -> bool:
         """Whether nothing has come."""
         return self._events.empty()
@@ -121,6 +129,61 @@ def test_tells_of_what_is_cancelled_and_of_what_waits(port: int, pos: Till) -> N
         pos.post(f"/commands/{command_id}/cancel")
         cancelled = ear.next()
     assert [each.command["status"] for each in (queued, cancelled)] == ["queued", "cancelled"]
+
+
+def ask() -> None:
+    """Ask the provider for what waits, also for what is not due yet."""
+    ProviderRequest.objects.filter(settled_at=None).update(next_attempt_at="2026-01-01T00:00:00Z")
+    payments.ask(lambda _name: Simulator(1, pause=lambda _seconds: None), timeout_seconds=1)
+
+
+def settle() -> None:
+    """Have the provider asked once more, and what it says settled."""
+    ask()
+    run_drain()
+
+
+def pay_online(till: Till) -> str:
+    """The id of a new order's payment that the provider will not answer at first; it waits to be executed."""
+    order_id = till.run("order.create", {"items": [{"sku": "TEA", "qty": 1}]})["order_id"]
+    online = {"method": "online", "payment_method": "time_out"}
+    return str(till.submit("order.pay", online, order_id=order_id).body["id"])
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "untold"])
+def test_tells_each_step_of_an_online_payment_in_order(
+    port: int, manager: Till, pos: Till, settings: LazySettings, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    settings.PAYMENT_PROVIDER = "simulator"
+    manager.product("TEA", stock=5)
+    if not is_told:
+        monkeypatch.setattr(changes, "tell", lambda _change, _ids: None)
+    with Ear(port, pos) as ear:
+        command_id = pay_online(pos)
+        heard = [ear.next_of(command_id)]
+        for step in (run_drain, ask, settle):
+            step()
+            heard.append(ear.next_of(command_id))
+    assert [each.command["status"] for each in heard] == ["queued", "running", "uncertain", "succeeded"]
+    assert [bool(each.command["error"]) for each in heard] == [False, False, True, False]
+    moments = [int(each.id.partition("-")[0]) for each in heard]
+    assert moments == sorted(set(moments)), "each later than the one before"
+    assert heard[-1].command == pos.get(f"/commands/{command_id}").body
+
+
+def test_resumes_at_a_payment_that_is_still_open(port: int, manager: Till, pos: Till, settings: LazySettings) -> None:
+    settings.PAYMENT_PROVIDER = "simulator"
+    manager.product("TEA", stock=5)
+    with Ear(port, pos) as ear:
+        done(pos)
+        last = ear.next()
+    command_id = pay_online(pos)
+    run_drain()
+    ask()
+    with Ear(port, pos, **{"Last-Event-ID": last.id}) as ear:
+        assert ear.next_of(command_id).command["status"] == "uncertain"
+        settle()
+        assert ear.next_of(command_id).command["status"] == "succeeded"
 
 
 def test_tells_nobody_of_what_happened_before(port: int, pos: Till) -> None:

@@ -51,7 +51,10 @@ INVALID: list[tuple[object, list[tuple[str, str]]]] = [
     (RECEIVE | {"order_id": ORDER_ID}, [("/order_id", "not-applicable")]),
     (ADJUST | {"order_id": ORDER_ID}, [("/order_id", "not-applicable")]),
     (RECEIVE | {"expected_version": 1}, [("/expected_version", "not-applicable")]),
-    (PAY | {"payload": {"method": "online"}}, [("/payload/method", "not-a-choice")]),
+    (PAY | {"payload": {"method": "cheque"}}, [("/payload/method", "not-a-choice")]),
+    (PAY | {"payload": {"method": "online"}}, [("/payload/payment_method", "required")]),
+    (PAY | {"payload": {"method": "online", "payment_method": "x"}}, [("/payload/method", "no-provider")]),
+    (PAY | {"payload": {"method": "cash", "payment_method": "x"}}, [("/payload/payment_method", "online-only")]),
     (PAY | {"payload": {"method": "cash", "amount": 29.97}}, [("/payload/amount", "not-money")]),
     (RECEIVE | {"payload": {"sku": "A", "qty": 10**30}}, [("/payload/qty", "out-of-range")]),
     (

@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,8 +27,9 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def system(collector: Collector) -> Iterator[System]:
-    """A system that sends its traces to the collector."""
+    """A system that sends its traces to the collector, and takes online payments."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PAYMENT_PROVIDER", "simulator")
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
         with running() as system:
@@ -48,21 +50,29 @@ def post(system: System, key: str, path: str, body: object, **headers: str) -> d
         return parsed
 
 
-def lines(system: System, name: str) -> list[dict[str, Any]]:
+def lines(system: System, name: str, mark: str = REQUEST_ID) -> list[dict[str, Any]]:
     """The lines of a process's log that know of the request, by whatever of its ids."""
     text = (system.data_dir / "logs" / f"{name}.log").read_text()
-    return [json.loads(line) for line in text.splitlines() if REQUEST_ID in line]
+    return [json.loads(line) for line in text.splitlines() if mark in line]
 
 
-def metrics(system: System) -> list[str]:
+def metrics(system: System) -> dict[str, float]:
+    """Every sample, by its name and labels as they stand on the page."""
     with urllib.request.urlopen(f"{system.url}/metrics", timeout=20) as answer:
-        return str(answer.read().decode()).splitlines()
+        told = str(answer.read().decode()).splitlines()
+    return {name: float(value) for name, _space, value in (line.rpartition(" ") for line in told if line[0] != "#")}
+
+
+def newer(found: dict[str, float], before: dict[str, float], counted: str) -> dict[str, float] | None:
+    """What was found, if it has counted one more."""
+    return found if found.get(counted, 0) > before.get(counted, 0) else None
 
 
 def test_ids_and_the_trace_go_from_the_request_through_the_worker_to_the_webhook(
     system: System, collector: Collector
 ) -> None:
     key = system.manage("create_client", "boss", "--role", "manager")
+    before = metrics(system)
     with Receiver().serving() as receiver:
         wanted = {"url": receiver.url("/ok/"), "event_types": ["order.created"]}
         endpoint = post(system, key, "/api/v1/webhooks/endpoints", wanted)
@@ -95,9 +105,45 @@ def test_ids_and_the_trace_go_from_the_request_through_the_worker_to_the_webhook
     [batch] = [span for span in collector.named("batch") if span.span_id in execution.links]
     assert batch.links == [server.span_id]
 
-    assert 'orderly_commands_accepted_total{outcome="new",type="order.create"} 1.0' in metrics(system)
-    assert 'orderly_commands_finished_total{status="succeeded",type="order.create"} 1.0' in metrics(system)
-    assert 'orderly_webhook_attempts_total{outcome="delivered"} 1.0' in metrics(system)
-    connections = [line for line in metrics(system) if line.startswith("orderly_database_connections")]
-    assert 'orderly_database_connections{process="other"} 0.0' in connections
-    assert 'orderly_database_connections{process="courier"} 1.0' in connections
+    counted = (
+        'orderly_commands_accepted_total{outcome="new",type="order.create"}',
+        'orderly_commands_finished_total{status="succeeded",type="order.create"}',
+        'orderly_webhook_attempts_total{outcome="delivered"}',
+    )
+    after = until(lambda: newer(metrics(system), before, counted[-1]), "the page, which is kept for a second, is new")
+    assert [after[each] - before.get(each, 0) for each in counted] == [1, 1, 1]
+    assert after['orderly_database_connections{process="other"}'] == 0
+    assert after['orderly_database_connections{process="courier"}'] == 1
+
+
+def test_an_online_payment_is_told_by_the_process_that_asks_the_provider(system: System, collector: Collector) -> None:
+    key = system.manage("create_client", "shop", "--role", "manager")
+    post(system, key, "/api/v1/products", {"sku": "TEA", "name": "Tea", "price": "2.50", "currency": "EUR"})
+    asked = {"Prefer": "wait=20", "X_Request_Id": "till-7.payment", "traceparent": TRACEPARENT.replace("4bf", "5bf")}
+    order_id = str(uuid.uuid4())
+    for type_, payload in (
+        ("stock.receive", {"sku": "TEA", "qty": 1}),
+        ("order.create", {"items": [{"sku": "TEA", "qty": 1}]}),
+        ("order.pay", {"method": "online", "payment_method": "approve"}),
+    ):
+        about = {"order_id": order_id} if type_.startswith("order.") else {}
+        command = post(
+            system,
+            key,
+            "/api/v1/commands",
+            {"type": type_, "payload": payload, **about},
+            Idempotency_Key=type_,
+            **asked,
+        )
+        assert command["status"] == "succeeded"
+
+    [told] = until(lambda: lines(system, "payments", "payment.asked"), "the process has told")
+    assert (told["command_id"], told["request_id"]) == (command["id"], "till-7.payment")
+    assert (told["provider"], told["outcome"], told["attempt"]) == ("simulator", "yes", 1)
+    [span] = until(lambda: collector.named("ask simulator"), "the span has come")
+    assert (span.trace_id, span.service) == (told["trace_id"], "orderly-payments")
+    asked_for = 'orderly_provider_requests_total{outcome="yes",provider="simulator"}'
+    after = until(lambda: newer(metrics(system), {}, asked_for), "the page is new")
+    assert after[asked_for] == 1
+    assert after['orderly_database_connections{process="payments"}'] >= 1
+    assert after['orderly_database_connections{process="other"}'] == 0

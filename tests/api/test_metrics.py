@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -13,6 +14,7 @@ from api.metrics import page
 from config.processes import PROJECT
 from store import presence
 from store.models import Command, Endpoint
+from tests import online
 from tests.away import database_away, redis_away
 from tests.till import Till, entry, run_drain
 from tests.webhooks import deliver, endpoint
@@ -115,6 +117,23 @@ def test_shows_failures_that_wait_for_an_operator_until_somebody_retries(pos: Ti
     assert manager.post(f"/commands/{failed}/retry").status == 202
     run_drain()
     assert value(scraped(), "dead_letters") == 0
+
+
+def test_shows_what_payment_providers_have_not_answered(manager: Till, settings: LazySettings) -> None:
+    settings.PAYMENT_PROVIDER = "simulator"
+    manager.product("TEA", price="9.99", stock=9)
+    for pay in (online.uncertain, online.paid):
+        pay(manager, manager.run("order.create", {"items": [{"sku": "TEA", "qty": 1}]})["order_id"])
+    samples = scraped()
+    assert (value(samples, "payments_unsettled"), value(samples, "commands_uncertain")) == (1, 1)
+    assert 0 < value(samples, "oldest_unsettled_payment_seconds") < 60
+    online.due_now()
+    online.ask()
+    assert (value(scraped(), "payments_unsettled"), value(scraped(), "commands_uncertain")) == (1, 1)
+    run_drain()
+    samples = scraped()
+    assert (value(samples, "payments_unsettled"), value(samples, "commands_uncertain")) == (0, 0)
+    assert value(samples, "oldest_unsettled_payment_seconds") == 0
 
 
 def test_answers_while_postgresql_is_away(pos: Till) -> None:

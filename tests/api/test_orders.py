@@ -50,6 +50,7 @@ def test_shows_an_order_with_its_lines(pos: Till, manager: Till) -> None:
         "tax_total": "0.00",
         "paid_total": "0.00",
         "refunded_total": "0.00",
+        "payment_pending": False,
         "customer_id": None,
         "note": "table 4",
         "items": [

@@ -45,10 +45,14 @@ class Shop:
 
 @pytest.fixture(scope="session")
 def shop() -> Iterator[Shop]:
-    """The whole system."""
-    with running() as system:
-        keys = {role: system.manage("create_client", f"client-{role}", "--role", role) for role in ("pos", "manager")}
-        yield Shop(system=system, **keys)
+    """The whole system, with the simulator as its payment provider."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PAYMENT_PROVIDER", "simulator")
+        patch.setenv("PAYMENT_TIMEOUT_SECONDS", "1")
+        with running() as system:
+            roles = ("pos", "manager")
+            keys = {role: system.manage("create_client", f"client-{role}", "--role", role) for role in roles}
+            yield Shop(system=system, **keys)
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,19 @@ TEA = {"sku": "TEA", "qty": 2}
             {"method": "cash", "amount": "4.50", "tendered": "10"},
         ),
         (drafts.pay(ID, method="card", reference="t-9"), "order.pay", {"method": "card", "reference": "t-9"}),
+        (drafts.pay_online(ID, "pm_1"), "order.pay", {"method": "online", "payment_method": "pm_1"}),
+        (
+            drafts.pay_online(ID, "pm_1", amount=Decimal("4.50"), reference="w-9"),
+            "order.pay",
+            {"method": "online", "payment_method": "pm_1", "amount": "4.50", "reference": "w-9"},
+        ),
+        (drafts.refund(ID, reason="r"), "order.refund", {"reason": "r"}),
+        (drafts.refund(ID, reason="r", amount="4.50"), "order.refund", {"reason": "r", "amount": "4.50"}),
+        (
+            drafts.refund(ID, reason="r", items={"TEA": 2}, restock=False),
+            "order.refund",
+            {"reason": "r", "items": [TEA], "restock": False},
+        ),
         (drafts.cancel(ID, reason="r"), "order.cancel", {"reason": "r"}),
         (drafts.cancel_draft(ID), "order.cancel_draft", {}),
         (drafts.change_status(ID, "shipped", note="n"), "order.change_status", {"to": "shipped", "note": "n"}),
@@ -96,6 +109,11 @@ def test_refuses_money_that_is_none() -> None:
         drafts.pay(ID, method="cash", amount=4.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="NaN"):
         drafts.pay(ID, method="cash", amount=Decimal("NaN"))
+
+
+def test_refuses_a_refund_by_items_and_amount_at_once() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        drafts.refund(ID, reason="r", items={"TEA": 1}, amount="1.00")
 
 
 def test_the_type_checker_knows_the_parameters_of_every_verb() -> None:

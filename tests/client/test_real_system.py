@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -21,6 +23,7 @@ from orderly_client import (
     KeyReusedError,
     NotFoundError,
     OfflineQueue,
+    Order,
     Orderly,
     Problem,
     UnauthenticatedError,
@@ -29,6 +32,7 @@ from orderly_client import (
 from orderly_client.conversation import Answer
 from tests.client.conftest import Shop
 from tests.client.standin import Asked, standing_in
+from tests.polling import until
 
 
 def test_an_order_from_draft_to_paid(shop: Shop, till: Orderly) -> None:
@@ -65,6 +69,65 @@ def test_a_failed_command_is_a_value_until_the_caller_asks(shop: Shop, till: Ord
         failed.raise_for_failure()
     assert (raised.value.code, raised.value.command) == ("insufficient-stock", failed)
     assert till.cancel_draft(created.order_id, reason="no stock").succeeded
+
+
+def test_an_order_is_paid_online_and_refunded_by_lines_by_amount_and_altogether(shop: Shop, till: Orderly) -> None:
+    sku = shop.sku("2.00", stock=10)
+    created = till.create_order(items={sku: 5}).raise_for_failure()
+    assert created.order_id
+    paid = till.pay_online(created.order_id, "approve", amount="10.00").raise_for_failure()
+    assert paid.order
+    assert paid.payment
+    assert (paid.order.status, paid.payment.method, paid.payment.amount) == ("paid", "online", Decimal("10.00"))
+    with Orderly(shop.url, shop.manager) as manager:
+        manager.refund(created.order_id, reason="broken", items={sku: 1}).raise_for_failure()
+        manager.refund(created.order_id, reason="late", amount=Decimal("0.50")).raise_for_failure()
+        order = manager.get_order(created.order_id)
+        assert (order.paid_total, order.refunded_total) == (Decimal("10.00"), Decimal("2.50"))
+        too_much = manager.refund(created.order_id, reason="generous", amount="7.51")
+        assert (too_much.error and too_much.error.code) == "refund-exceeds-payment"
+        manager.refund(created.order_id, reason="never mind", restock=False).raise_for_failure()
+        order = manager.get_order(created.order_id)
+    assert (order.refunded_total, order.status, order.payment_pending) == (Decimal("10.00"), "paid", False)
+
+
+def test_a_declined_payment_is_a_value_and_the_draft_may_be_paid_otherwise(shop: Shop, till: Orderly) -> None:
+    created = till.create_order(items={shop.sku(): 1}).raise_for_failure()
+    assert created.order_id
+    declined = till.pay_online(created.order_id, "decline")
+    assert declined.error
+    assert (declined.status, declined.error.code, declined.is_uncertain) == ("failed", "payment-declined", False)
+    assert till.get_order(created.order_id).status == "draft"
+    assert till.pay(created.order_id, method="card").succeeded
+
+
+def test_a_payment_without_an_answer_is_waited_for_until_it_is_known(shop: Shop, till: Orderly) -> None:
+    created = till.create_order(items={shop.sku(): 1}).raise_for_failure()
+    assert created.order_id
+    with _nobody_asks(shop):
+        paid = till.send(drafts.pay_online(created.order_id, "answer_after_giving_up"), wait_seconds=0)
+        waiting = until(lambda: _pending(till, created.order_id), "the provider is to be asked")
+        assert (waiting.status, waiting.paid_total) == ("draft", Decimal("0.00"))
+        frozen = till.cancel_draft(created.order_id)
+        assert (frozen.error and frozen.error.code) == "order-frozen"
+        assert not till.wait(paid, timeout_seconds=0.2).is_final
+    assert till.wait(paid).succeeded
+
+
+@contextmanager
+def _nobody_asks(shop: Shop) -> Iterator[None]:
+    [process] = shop.system.processes("payments@")
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
+
+
+def _pending(till: Orderly, order_id: uuid.UUID | None) -> Order | None:
+    assert order_id
+    order = till.get_order(order_id)
+    return order if order.payment_pending else None
 
 
 def test_what_managers_do(shop: Shop) -> None:

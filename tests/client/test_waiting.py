@@ -96,8 +96,15 @@ def test_a_final_command_is_not_asked_for_again() -> None:
 
 def test_an_uncertain_command_is_waited_for() -> None:
     script = Script()
-    uncertain = shown_command(status="uncertain", error={"code": "payment-unknown", "retryable": False})
-    assert script.play(paying(script.pace(), 20), [answer(202, uncertain), answer(200, PAID)]).succeeded
+    uncertain = shown_command(status="uncertain", error={"code": "payment-uncertain", "retryable": False})
+    seen = Command.of(uncertain)
+    assert (seen.is_uncertain, seen.is_final, seen.succeeded) == (True, False, False)
+    with pytest.raises(CommandOpenError, match="still uncertain"):
+        seen.raise_for_failure()
+    running = shown_command(status="running")
+    assert script.play(
+        paying(script.pace(), 20), [answer(202, running), answer(202, uncertain), answer(200, PAID)]
+    ).succeeded
 
 
 def test_a_command_shows_what_the_server_said() -> None:

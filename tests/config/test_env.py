@@ -36,6 +36,10 @@ def networks() -> tuple[env.IPNetwork, ...]:
     return env.networks(NAME)
 
 
+def key() -> str:
+    return env.key(NAME, ("sk_", "rk_"), needed_by="")
+
+
 def names() -> tuple[str, ...]:
     return env.names(NAME, ("*",))
 
@@ -50,7 +54,7 @@ def secrets() -> tuple[str, ...]:
 
 DEFAULTS: list[tuple[Callable[[], object], object]] = [
     (integer, 7), (url, "redis://default"), (path, Path("/default")), (boolean, True), (choice, "INFO"),
-    (networks, ()), (names, ("*",)), (secret, "default"), (secrets, ()),
+    (networks, ()), (names, ("*",)), (secret, "default"), (secrets, ()), (key, ""),
 ]  # fmt: skip
 
 
@@ -70,6 +74,7 @@ def test_absent_and_empty_are_the_default(
     [
         (integer, "1", 1), (integer, " 10 ", 10), (url, "rediss://host/1", "rediss://host/1"),
         (boolean, "No", False), (boolean, "on", True), (choice, "error", "ERROR"),
+        (key, " rk_live_1 ", "rk_live_1"),
         (networks, "127.0.0.1/32, ::1/128", (ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("::1/128"))),
         (names, "a, b,", ("a", "b")), (secret, "x" * 32, "x" * 32),
         (secrets, f"{'x' * 32}, {'y' * 32}", ("x" * 32, "y" * 32)),
@@ -86,6 +91,7 @@ def test_good_values(read: Callable[[], object], text: str, value: object, monke
         (integer, "0"), (integer, "11"), (integer, "many"), (integer, "1.5"), (url, "mysql://host"), (url, "redis"),
         (path, __file__), (boolean, "perhaps"), (choice, "LOUD"), (networks, "127.0.0.1/33"), (networks, "10.0.0.1/8"),
         (secret, "short"), (secrets, f"{'x' * 32},short"),
+        (key, "pk_live_1"), (key, "sk_live_1\nsk_live_2"),
     ],
 )  # fmt: skip
 def test_a_bad_value_ends_the_start_with_one_line_that_names_it(
@@ -100,10 +106,17 @@ def test_a_bad_value_ends_the_start_with_one_line_that_names_it(
     assert "\n" not in line
 
 
-def test_a_bad_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_something_needs_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(NAME, raising=False)
+    with pytest.raises(env.EnvError, match=f"{NAME}: not set, and A=b needs it"):
+        env.key(NAME, ("sk_",), needed_by="A=b")
+
+
+@pytest.mark.parametrize("read", [secret, key])
+def test_a_bad_secret_is_not_shown(read: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NAME, "hunter2")
     with pytest.raises(env.EnvError) as raised:
-        secret()
+        read()
     assert "hunter2" not in str(raised.value.code)
 
 

@@ -24,6 +24,7 @@ ALERTS = {
     *("OrderlyDown", "OrderlyDatabaseAway", "OrderlyRedisAway", "OrderlyNoWorkers", "OrderlyQueueOld"),
     *("OrderlyBacklogHigh", "OrderlyCommandsFailing", "OrderlyAcceptSlow", "OrderlyErrors", "OrderlyRateLimited"),
     *("OrderlyWebhooksFailing", "OrderlyWebhooksLate", "OrderlyEndpointDisabled"),
+    *("OrderlyPaymentsUnsettled", "OrderlyProviderSilent", "OrderlyAnswersNotSettled"),
 }
 _METRIC = re.compile(r"\borderly_\w+")
 _promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (of Prometheus) is not installed")
@@ -56,6 +57,7 @@ def shown(pos: Till) -> set[str]:
     metrics.refused("rate-limited")
     metrics.batch_failed(passing=True)
     metrics.attempted("delivered", 0.1)
+    metrics.provider_asked("simulator", "yes", 0.1)
     metrics.bell_lost("drain")
     metrics.answered("api/v1/commands", "POST", 202, 0.01)
     pos.run("order.create")

@@ -58,7 +58,7 @@ def test_the_check_bites_where_the_address_is_plain_http(tmp_path: Path) -> None
     }
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "sweeper", "courier", "beat", "flower"])
+@pytest.mark.parametrize("name", ["web", "worker", "sweeper", "courier", "payments", "beat", "flower"])
 def test_no_server_starts_without_a_secret_key(tmp_path: Path, name: str) -> None:
     died = run(commands(free_port(), free_port(), tmp_path)[name], tmp_path)
     assert died.returncode != 0

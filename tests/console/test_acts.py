@@ -190,7 +190,7 @@ def everything_that_can_be_done(shop: Shop) -> list[str]:
     where = endpoint()
     [sent] = deliver(where, 1)
     rows = {
-        f"command/{queued(shop.pos)}": ("cancel", "retry"),
+        f"command/{queued(shop.pos)}": ("cancel", "retry", "hasten"),
         "command": ("retry-dead",),
         f"product/{Product.objects.get(sku='TEA').id}": ("edit",),
         f"customer/{Customer.objects.create(name='Ana').id}": ("edit",),

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from playwright.sync_api import Page, expect
 
 from store import clients, presence
+from tests import online
 from tests.browser import needs_browser, page_of
 from tests.console.desk import PASSWORD, trail
 from tests.console.rows import dead_letter, queued, status_of
 from tests.store.shop import Shop
+from tests.till import run_drain
 from tests.web import web_server
 from tests.webhooks import deliver, endpoint, statuses
 
@@ -82,6 +85,25 @@ def test_an_operator_logs_in_looks_and_acts(scene: Scene) -> None:
     assert [action for _actor, _via, action, _subject in trail()] == [
         "login.succeeded", "command.retried", "command.cancelled", "endpoint.updated",
     ]  # fmt: skip
+
+
+def test_a_manager_has_the_provider_asked_about_an_order_that_waits(
+    scene: Scene, shop: Shop, settings: LazySettings
+) -> None:
+    settings.PAYMENT_PROVIDER = "simulator"
+    order_id = shop.draft()
+    command_id = online.uncertain(shop.pos, order_id)
+    with page_of(scene.url) as page:
+        log_in(page, "ana")
+        expect(page.locator('[data-tile="Payments uncertain"]')).to_have_class("tile care")
+        page.goto(f"/admin/store/order/{order_id}/change/")
+        expect(page.get_by_role("heading", name="Waits for the payment provider")).to_be_visible()
+        page.locator(".alert").get_by_role("link", name="order.pay").click()
+        act(page, "Ask the provider now")
+        expect(page.get_by_text("The provider is asked now")).to_be_visible()
+    assert online.ask() == 1
+    run_drain()
+    assert status_of(command_id) == "succeeded"
 
 
 def test_the_dashboard_renews_itself_and_says_when_it_cannot(scene: Scene) -> None:

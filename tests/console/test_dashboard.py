@@ -7,7 +7,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from store import dashboard, presence
-from store.models import Client, Endpoint
+from store.models import Client, Command, Endpoint
 from tests.console.desk import Desk
 from tests.console.rows import dead_letter
 from tests.guards import guards_asleep
@@ -76,6 +76,15 @@ def test_latency_is_from_acceptance_to_the_end(client: Client) -> None:
     hour = dashboard.hour(NOW)
     assert hour.latency[55] == (0.01, 0.05, 0.9)
     assert hour.latency[54] is None
+
+
+def test_waiting_for_a_payment_provider_is_no_latency_of_ours(client: Client) -> None:
+    ended(1, minute(9), took_ms=240_000)
+    with guards_asleep():
+        Command.objects.update(moved_at=minute(9))
+    ended(3, minute(5), took_ms=10)
+    hour = dashboard.hour(NOW)
+    assert (hour.latency[55], hour.finished[55]) == ((0.01, 0.01, 0.01), 4)
 
 
 def test_a_busy_hour_is_estimated_and_says_so(client: Client) -> None:

@@ -54,7 +54,7 @@ def test_list_and_page_are_there_and_offer_an_auditor_nothing_to_do(busy: Shop, 
         assert answer.status_code == 200
         body = answer.content.decode()
         assert 'class="button grave"' not in body
-        for act in ("cancel", "retry", "edit", "disable", "ping", "issue-key", "deactivate", "new"):
+        for act in ("cancel", "retry", "hasten", "edit", "disable", "ping", "issue-key", "deactivate", "new"):
             assert f'href="../{act}/"' not in body
             assert f'href="{act}/"' not in body
 

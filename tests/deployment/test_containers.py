@@ -20,7 +20,7 @@ from tests.deployment import image
 from tests.deployment.containers import Containers
 from tests.polling import until
 
-PROCESSES = ("api", "worker", "sweeper", "courier", "beat", "flower")
+PROCESSES = ("api", "worker", "sweeper", "courier", "payments", "beat", "flower")
 
 
 @pytest.fixture(scope="module")

@@ -106,11 +106,11 @@ def submit(api: Api, key: str, type_: str, order_id: str, payload: dict[str, Any
     return answer
 
 
-def paid(system: Running) -> str:
-    """A new order's id, once it is paid."""
+def paid(system: Running, **how: str) -> str:
+    """A new order's id, once it is paid, by card if nothing else is said."""
     order_id, key = str(uuid.uuid4()), system.keys["pos"]
     submit(system.api, key, "order.create", order_id, {"items": [{"sku": "WATER-05", "qty": 1}]})
-    submit(system.api, key, "order.pay", order_id, {"method": "card"})
+    submit(system.api, key, "order.pay", order_id, how or {"method": "card"})
     until(lambda: status_of(system, order_id) == "paid", "the order is paid")
     return order_id
 
@@ -128,6 +128,11 @@ def test_an_order_is_paid_and_cancelled(system: Running) -> None:
 def test_bells_alone_wake_the_worker(system: Running) -> None:
     with frozen(system, "sweeper@"):
         paid(system)
+
+
+def test_the_payment_provider_is_asked_by_bells_alone(system: Running) -> None:
+    with frozen(system, "sweeper@"):
+        paid(system, method="online", payment_method="approve")
 
 
 def test_webhooks_are_delivered_by_bells_alone(system: Running, receiver: Receiver) -> None:

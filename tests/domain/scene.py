@@ -20,7 +20,7 @@ from domain import fields, registry
 from domain.customers import Customer
 from domain.decision import decide
 from domain.orders import Line, Order
-from domain.outcome import Applied, Outcome, Refused
+from domain.outcome import Applied, Asked, Outcome, Refused, Settled
 from domain.registry import Command
 from domain.stock import Product
 from domain.world import World
@@ -28,6 +28,8 @@ from domain.world import World
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ORDER_ID = uuid.UUID(int=0x0DE)
 UNKNOWN_ID = uuid.UUID(int=0xDEAD)
+COMMAND_ID = uuid.UUID(int=0xC0)
+ANSWER_ID = uuid.UUID(int=0xA0)
 
 PRECEDENCE = (
     *("expired", "forbidden", "order-exists", "order-not-found", "version-conflict", "order-frozen"),
@@ -70,7 +72,9 @@ def order(*lines: Line, status: str = "draft", version: int = 3, **changes: Any)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """The payload is JSON, as a client sends it."""
+    """The payload is JSON, as a client sends it. `asked` is the type and the payload of the command that asked the
+    provider, when this is the answer.
+    """
 
     type: str
     payload: dict[str, Any]
@@ -81,6 +85,8 @@ class Scene:
     role: str | None = "manager"
     expected_version: int | None = None
     expires_at: datetime | None = None
+    provider: str | None = "simulator"
+    asked: tuple[str, dict[str, Any]] | None = None
 
     def but(self, **changes: Any) -> "Scene":
         """The scene with other members."""
@@ -108,21 +114,28 @@ class Scene:
             products={each.id: each for each in self.products},
             skus={each.sku: each.id for each in self.products},
             customers={each.id: each for each in self.customers},
+            provider=self.provider,
         )
 
-    def decide(self) -> Outcome:
-        """What the domain says; that it changed nothing is checked every time."""
+    def command(self) -> Command:
+        """As a worker has it."""
+        asked = None if self.asked is None else self.but(type=self.asked[0], payload=self.asked[1], asked=None)
         kind = registry.find(self.type)
         assert kind is not None
-        command = Command(
-            id=uuid.UUID(int=0xC0),
+        return Command(
+            id=COMMAND_ID if self.asked is None else ANSWER_ID,
             type=self.type,
             order_id=self.order_id,
             action=fields.parse(kind.payload, self.payload, "/payload"),
             expected_version=self.expected_version,
             expires_at=self.expires_at,
             role=self.role,
+            asked=None if asked is None else asked.command(),
         )
+
+    def decide(self) -> Outcome:
+        """What the domain says; that it changed nothing is checked every time."""
+        command = self.command()
         world = self.world()
         before = copy.deepcopy(world)
         outcome = decide(command, world, NOW)
@@ -133,6 +146,18 @@ class Scene:
         """The yes."""
         outcome = self.decide()
         assert isinstance(outcome, Applied), outcome
+        return outcome
+
+    def asks(self) -> Asked:
+        """Neither yes nor no."""
+        outcome = self.decide()
+        assert isinstance(outcome, Asked), outcome
+        return outcome
+
+    def settles(self) -> Settled:
+        """The end of another command."""
+        outcome = self.decide()
+        assert isinstance(outcome, Settled), outcome
         return outcome
 
     def refused(self) -> Refused:
@@ -190,6 +215,6 @@ OF_ANY_ORDER = (
     *OF_ANY,
     Refusal("order-not-found", lambda scene: scene.but(order=None)),
     Refusal("version-conflict", lambda scene: scene.but(expected_version=99)),
-    Refusal("order-frozen", lambda scene: scene.with_order(archived=True)),
+    Refusal("order-frozen", lambda scene: scene.with_order(archived=True, asked_by=None)),
 )
 """What any command on an existing order may be refused for."""

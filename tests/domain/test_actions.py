@@ -9,12 +9,12 @@ from domain import registry, workflow
 from domain.actions import available
 from domain.outcome import Refused
 from domain.registry import ROLES
-from tests.domain.scene import Scene, line, order, product
+from tests.domain.scene import COMMAND_ID, Scene, line, order, product
 
 PAYLOADS: dict[str, list[dict[str, Any]]] = {
     "order.add_items": [{"items": [{"sku": "TEA", "qty": 1}]}],
     "order.remove_item": [{"sku": "TEA"}],
-    "order.pay": [{"method": "cash"}],
+    "order.pay": [{"method": "cash"}, {"method": "online", "payment_method": "approve"}],
     "order.cancel": [{}],
     "order.cancel_draft": [{}],
     "order.refund": [{"reason": "x"}],
@@ -52,6 +52,16 @@ def test_offers_what_the_decisions_allow(stand: tuple[str, str], role: str, arch
         elif passing:
             expected.append({"type": type_})
     assert available(as_it_is, role) == expected
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("status", ["draft", "paid"])
+def test_nothing_is_offered_while_the_provider_is_asked_as_the_decisions_say(status: str, role: str) -> None:
+    waiting = order(line("TEA", 1), status=status, asked_by=COMMAND_ID)
+    scene = Scene(type="", payload={}, order=waiting, products=(product("TEA", reserved=5),), role=role)
+    tried = [scene.but(type=type_, payload=payload) for type_, payloads in PAYLOADS.items() for payload in payloads]
+    assert not any(allowed(each) for each in tried)
+    assert available(waiting, role) == []
 
 
 def test_a_manager_may_move_a_pending_order_on_or_cancel_it() -> None:

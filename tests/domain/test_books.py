@@ -7,7 +7,8 @@ import pytest
 
 from domain import books
 from domain.books import Entry
-from tests.domain.scene import Scene, line, order, product
+from domain.outcome import Settled
+from tests.domain.scene import COMMAND_ID, Scene, line, order, product
 
 TEA = line("TEA", 3, 999, tax_rate=2300, unit_cost=400)
 MUG = line("MUG", 1, 500)
@@ -26,6 +27,49 @@ def test_a_payment_is_revenue_and_tax_and_takes_the_goods_from_the_shelf(method:
     made = entry_of(Scene(type="order.pay", payload={"method": method}, order=DRAFT, products=PRODUCTS))
     postings = {account: 3497, "revenue": -2937, "tax_payable": -560, "cost_of_goods": 1200, "inventory": -1200}
     assert made == Entry(kind="payment", currency="EUR", postings=postings)
+
+
+ONLINE = {"method": "online", "payment_method": "approve"}
+ONLINE_PAID = replace(PAID, paid_by="online")
+RESERVED = (product("TEA", cost=400, reserved=3), product("MUG", reserved=1))
+ASKING = {
+    "order.pay": Scene(type="order.pay", payload=ONLINE, order=DRAFT, products=PRODUCTS),
+    "order.refund": Scene(
+        type="order.refund",
+        payload={"items": [{"sku": "TEA", "qty": 1}], "reason": "x"},
+        order=ONLINE_PAID,
+        products=PRODUCTS,
+    ),
+    "order.cancel": Scene(type="order.cancel", payload={}, order=ONLINE_PAID, products=PRODUCTS),
+}
+
+
+def settled(scene: Scene, *, is_yes: bool) -> tuple[Settled, Scene]:
+    """What the provider's answer makes of a scene's question, and the scene of the answer."""
+    payload = {"command_id": str(COMMAND_ID), "is_yes": is_yes, "reference": "r"}
+    answer = scene.but(type="payment.settle", payload=payload, asked=(scene.type, scene.payload), products=RESERVED)
+    waiting = answer.with_order(asked_by=COMMAND_ID)
+    return waiting.settles(), waiting
+
+
+@pytest.mark.parametrize("scene", ASKING.values(), ids=ASKING)
+def test_what_the_provider_is_asked_is_not_booked_and_neither_is_its_no(scene: Scene) -> None:
+    assert books.entry(scene.asks().applied, scene.order) is None
+    no, waiting = settled(scene, is_yes=False)
+    assert books.entry(no.applied, waiting.order) is None
+
+
+@pytest.mark.parametrize("scene", ASKING.values(), ids=ASKING)
+def test_its_yes_is_booked_as_if_it_had_been_paid_at_the_counter_but_for_the_account(scene: Scene) -> None:
+    yes, waiting = settled(scene, is_yes=True)
+    online = books.entry(yes.applied, waiting.order)
+    if scene.type == "order.pay":
+        card = entry_of(scene.but(payload={"method": "card"}))
+    else:
+        card = entry_of(scene.with_order(paid_by="card"))
+    assert card is not None
+    postings = {name.replace("card_clearing", "provider_clearing"): amount for name, amount in card.postings.items()}
+    assert online == replace(card, postings=postings)
 
 
 def test_a_cancellation_reverses_the_whole_sale() -> None:

@@ -8,7 +8,7 @@ from domain import stock
 from domain.orders import with_added, with_removed
 from domain.stock import Moved, Shortage
 from domain.workflow import StockEffect
-from tests.domain.scene import id_of, line, order, product
+from tests.domain.scene import COMMAND_ID, id_of, line, order, product
 
 
 def test_the_same_product_at_the_same_price_is_one_line() -> None:
@@ -64,6 +64,34 @@ def test_an_order_is_archived_once_and_only_when_it_is_over() -> None:
     for refused in (aside, order(status="paid")):
         with pytest.raises(AssertionError, match="archived"):
             refused.set_aside()
+
+
+def test_an_order_waits_for_one_command_at_a_time_in_its_version() -> None:
+    draft = order(line("TEA", 1), version=4)
+    waiting = draft.frozen(COMMAND_ID)
+    assert waiting == dataclasses.replace(draft, asked_by=COMMAND_ID)
+    assert waiting.thawed() == draft
+    assert not waiting.takes_items()
+    with pytest.raises(AssertionError, match="asked already"):
+        waiting.frozen(COMMAND_ID)
+    with pytest.raises(AssertionError, match="nobody has asked"):
+        draft.thawed()
+    with pytest.raises(AssertionError, match="frozen"):
+        waiting.with_lines(())
+
+
+@pytest.mark.parametrize("status", ["pending", "confirmed", "picked", "shipped", "delivered", "cancelled"])
+def test_only_a_draft_or_a_paid_order_waits_for_the_provider(status: str) -> None:
+    with pytest.raises(AssertionError, match="nothing to ask for"):
+        order(line("TEA", 1), status=status).frozen(COMMAND_ID)
+
+
+def test_what_was_reserved_for_a_payment_is_sold_once_a_product() -> None:
+    tea = product("TEA", on_hand=10, reserved=4)
+    moved = stock.sell_reserved({tea.id: tea}, {tea.id: 3})
+    assert moved.products == (dataclasses.replace(tea, on_hand=7, reserved=1),)
+    [movement] = moved.movements
+    assert (movement.kind, movement.on_hand_delta, movement.reserved_delta) == ("sale", -3, -3)
 
 
 @pytest.mark.parametrize(("on_hand", "reserved"), [(-1, 0), (1, 2), (1, -1)])

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from config import processes
+from tests.faults.buying import Buyer
 from tests.faults.system import System, running
 from tests.faults.traffic import Traffic
 
@@ -40,3 +42,18 @@ def traffic(system: System) -> Traffic:
             receive = {"type": "stock.receive", "payload": {"sku": sku, "qty": 1_000_000}}
             http.post("/commands", json=receive, headers={"Idempotency-Key": sku}).raise_for_status()
     return traffic
+
+
+@pytest.fixture(scope="module")
+def quick_to_start_again() -> Iterator[None]:
+    """What dies often starts again as soon as what died once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "DELAY_SECONDS_MAX", processes.DELAY_SECONDS_FIRST)
+        yield
+
+
+@pytest.fixture(scope="module")
+def buyer(system: System, listener: None, quick_to_start_again: None) -> Iterator[Buyer]:
+    """Somebody who pays online, for all tests of a file."""
+    with Buyer.at(system) as buyer:
+        yield buyer

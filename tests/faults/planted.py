@@ -16,7 +16,7 @@ from typing import Any
 import django
 from django.db.backends.postgresql.base import DatabaseWrapper
 
-from domain.outcome import Outcome
+from domain.outcome import Answer, Outcome
 from domain.registry import MANAGER, ORDER_ALONE, POS, Command, Scope, command
 from domain.world import World
 from store import attempts
@@ -25,16 +25,26 @@ from worker.app import app
 
 django.setup()
 
-from store import deliveries  # noqa: E402 - needs the models
+from store import asking, deliveries  # noqa: E402 - they need the models
+from store.asking import Request  # noqa: E402
 from store.deliveries import Tried  # noqa: E402
+from worker import payments  # noqa: E402
+from worker.providers import Provider  # noqa: E402
 
 __all__ = ["app"]
+
+_HOUR_SECONDS = 3_600.0
 
 _folder = Path(os.environ["FAULTS"])
 _end = attempts.end
 _record = deliveries.record
+_claim = asking.claim
+_answered = asking.answered
+_delay_seconds = payments.delay_seconds
+_ask = payments._ask
 _commit: Callable[[Any], None] = DatabaseWrapper._commit  # type: ignore[attr-defined] # the stubs lack it
-_batch_ends_here = False
+_ending_types: set[str] = set()
+"""What the batch has executed whose commit comes next."""
 
 
 def _takes(fault: str) -> bool:
@@ -49,28 +59,34 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _batch_takes(fault: str, types: set[str]) -> bool:
+    """Whether a batch of commands of these types suffers it; `fault-of-type` waits for one of that type."""
+    return any(map(_takes, [fault, *(f"{fault}-of-{each}" for each in types)]))
+
+
 def _end_of_batch(run: uuid.UUID, claimed: Sequence[Claimed]) -> None:
-    global _batch_ends_here
+    global _ending_types
+    types = {each.type for each in claimed}
     if _takes("freeze-before-commit"):
         os.kill(os.getpid(), signal.SIGSTOP)
-    if _takes("die-before-commit"):
+    if _batch_takes("die-before-commit", types):
         _die()
     _end(run, claimed)
-    _batch_ends_here = True
+    _ending_types = types
 
 
 def _commit_of_batch(wrapper: DatabaseWrapper) -> None:
-    global _batch_ends_here
-    planted, _batch_ends_here = _batch_ends_here, False
+    global _ending_types
+    types, _ending_types = _ending_types, set()
     raw = wrapper.connection
-    if planted and _takes("die-during-commit"):
+    if types and _batch_takes("die-during-commit", types):
         raw.pgconn.send_query(b"COMMIT")
         _die()
-    if planted and _takes("lose-commit-answer"):
+    if types and _batch_takes("lose-commit-answer", types):
         raw.pgconn.send_query(b"COMMIT")
         raw.close()
     _commit(wrapper)
-    if planted and _takes("die-after-commit"):
+    if types and _batch_takes("die-after-commit", types):
         _die()
 
 
@@ -86,7 +102,42 @@ def _record_tries(tries: Sequence[Tried]) -> None:
         _die()
 
 
+def _claim_request(timeout_seconds: float) -> Request | None:
+    """The provider has not been asked yet."""
+    request = _claim(timeout_seconds)
+    if request is not None and _takes("die-before-asking"):
+        _die()
+    return request
+
+
+def _keep_answer(request: Request, answer: Answer, delay_seconds: float) -> int | None:
+    """The provider has acted, and nobody here knows it yet; then it is known, and its lane is not."""
+    if _takes("die-before-keeping-the-answer"):
+        _die()
+    lane = _answered(request, answer, delay_seconds)
+    if _takes("die-before-ringing-the-lane"):
+        _die()
+    return lane
+
+
+def _ask_provider(request: Request, provider_named: Callable[[str], Provider]) -> None:
+    _ask(request, provider_named)
+    if _takes("die-after-ringing-the-lane"):
+        _die()
+
+
+def _delay_of(attempts_made: int, chance: float) -> float:
+    """Long enough for a test to let the time pass itself."""
+    return _HOUR_SECONDS if (_folder / "long-delays").exists() else _delay_seconds(attempts_made, chance)
+
+
 attempts.end = _end_of_batch
+asking.claim = _claim_request
+asking.answered = _keep_answer
+payments._ask = _ask_provider
+payments.delay_seconds = _delay_of
+asking.MARGIN_SECONDS = 2.0  # instead of 5: what a death leaves behind is due again so much sooner
+payments.SETTLE_SECONDS = 3.0  # instead of half a minute
 deliveries.record = _record_tries
 deliveries.LEASE_SECONDS = 5  # instead of half a minute
 DatabaseWrapper._commit = _commit_of_batch  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from tests.polling import until
 class System:
     """Servers, web, workers and beat; `say` of the supervisor is kept in `said`."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, **variables: str) -> None:
         self.data_dir = data_dir
         self.said: list[str] = []
         self._stopping = threading.Event()
@@ -43,6 +43,9 @@ class System:
             "SECRET_KEY": servers.secret_key,
             "FAULTS": str(self.faults),
             "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.1/32",
+            "PAYMENT_PROVIDER": "simulator",
+            "PAYMENT_TIMEOUT_SECONDS": "1",
+            **variables,
         }
         self.manage("migrate")
         self._thread = threading.Thread(target=self._supervise, daemon=True)
@@ -87,14 +90,31 @@ class System:
 
     def suffer(self, fault: str) -> None:
         """Have the next worker that comes by suffer a planted fault, and wait until it has."""
+        with self.suffering(fault):
+            pass
+
+    @contextmanager
+    def suffering(self, fault: str) -> Iterator[None]:
+        """Have the next process that comes by suffer a planted fault, and wait at the end of the block until it has."""
         planted = self.faults / fault
         planted.touch()
+        yield
         until(lambda: not planted.exists(), f"{fault} has been suffered")
+
+    @contextmanager
+    def lasting(self, fault: str) -> Iterator[None]:
+        """For the length of the block, a planted fault that every process suffers as often as it comes by."""
+        planted = self.faults / fault
+        planted.touch()
+        try:
+            yield
+        finally:
+            planted.unlink()
 
     def _supervise(self) -> None:
         table = commands(self.port, free_port(), self.data_dir)
         del table["flower"]
-        for name in ("worker", "courier"):
+        for name in ("worker", "courier", "payments"):
             table[name] = [part.replace("worker.app", "tests.faults.planted") for part in table[name]]
         supervisor = Supervisor(table, self._env, self.data_dir / "logs", self.said.append)
         while not self._stopping.wait(0.05):
@@ -103,11 +123,11 @@ class System:
 
 
 @contextmanager
-def running() -> Iterator[System]:
-    """A system on a fresh folder that PostgreSQL's own user can reach."""
+def running(**variables: str) -> Iterator[System]:
+    """A system on a fresh folder that PostgreSQL's own user can reach, with these variables of its own."""
     with tempfile.TemporaryDirectory(prefix="orderly-faults-") as folder:
         Path(folder).chmod(0o755)
-        system = System(Path(folder))
+        system = System(Path(folder), **variables)
         try:
             system.start()
             yield system

@@ -243,6 +243,7 @@ def test_a_command_that_the_server_no_longer_knows_does_not_stay_open(system: Ru
 
 
 def test_a_browser_without_network_is_a_plug_too(page: Page, system: Running) -> None:
+    expect(page.locator("[data-sku=OAT-1L]")).to_be_visible()  # what is for sale has come by the network
     page.context.set_offline(True)
     expect(page.locator("#plug-state")).to_have_text("your browser is offline")
     press(page, "OAT-1L", "OAT-1L")

@@ -11,13 +11,16 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from uuid_utils.compat import uuid7
+
 from tests.laws.model import DIGITS, FOLLOWS, WHO, Model
 
 UNKNOWN = uuid.UUID(int=0xDEAD)
+SETTLE = "payment.settle"
 STATUSES = (*FOLLOWS, "delivered", "draft", "paid", "cancelled")
 ROLES = ("pos", "integration", "manager", "auditor", None)
 USUAL = {
-    "draft": ("add_items",) * 4 + ("remove_item",) * 3 + ("pay",) * 3 + ("cancel_draft", "cancel"),
+    "draft": ("add_items",) * 4 + ("remove_item",) * 3 + ("pay",) * 5 + ("cancel_draft", "cancel"),
     "paid": ("refund",) * 5 + ("cancel", "cancel", "pay", "add_items", "archive"),
     "pending": ("change_status", "change_status", "change_status", "cancel"),
     "confirmed": ("change_status", "change_status", "change_status", "cancel"),
@@ -33,8 +36,12 @@ AT_ONCE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A command as a client sends it; `expires_in` counts seconds from its execution, `role` is the client's."""
+    """A command as a client sends it, or Orderly itself once the payment provider has answered.
 
+    `expires_in` counts seconds from its execution, `role` is the client's.
+    """
+
+    id: uuid.UUID = dataclasses.field(default_factory=uuid7)
     type: str
     payload: dict[str, Any]
     order_id: uuid.UUID | None = None
@@ -44,7 +51,9 @@ class Ask:
 
     def put_to(self, model: Model) -> str:
         """What the model says."""
-        return model.play(self.type, self.payload, self.order_id, self.role, self.expected_version, self.expires_in)
+        return model.play(
+            self.id, self.type, self.payload, self.order_id, self.role, self.expected_version, self.expires_in
+        )
 
 
 @dataclass(slots=True)
@@ -61,11 +70,19 @@ class Asker:
         alive = [each for each in self.orders if not self.model.orders.get(each, {}).get("archived")][:AT_ONCE]
         order_id = self.random.choice(alive or self.orders)
         order = self.model.orders.get(order_id)
+        if order and order["asked"] and self.random.randrange(4):
+            return self.answer(order_id)
         return self._of(self.random.choice(USUAL[order["status"]]) if order else "create", order_id)
+
+    def answer(self, order_id: uuid.UUID) -> Ask:
+        """What the provider says of whatever this order waits for."""
+        return self.answer_to(str(self.model.orders[order_id]["asked"]["id"]), order_id)
 
     def twisted(self) -> Ask:
         """The usual, by whoever it may be, at some version, in time or too late."""
         ask = self.usual()
+        if ask.type == SETTLE:
+            return ask  # an answer comes from nobody and is in time
         twist = self.random.randrange(3)
         if twist == 0:
             return dataclasses.replace(ask, role=self.random.choice(ROLES))
@@ -78,7 +95,11 @@ class Asker:
 
     def anything(self) -> Ask:
         """Any command on any order, by anybody who comes."""
-        type_ = self.random.choice([each for each in WHO if each.startswith("order.")])
+        type_ = self.random.choice([each for each in WHO if not each.startswith("stock.")])
+        if type_ == SETTLE:
+            waiting = [str(order["asked"]["id"]) for order in self.model.orders.values() if order["asked"]]
+            command_id = self.random.choice((*waiting, *self.model.answered, str(UNKNOWN)))
+            return self.answer_to(command_id, self.random.choice(self.orders))
         order_id = self.random.choice(self.orders if type_ == "order.create" else (*self.orders, UNKNOWN))
         role = self.random.choice((*ROLES, "manager", "manager"))
         return dataclasses.replace(self._of(type_.removeprefix("order."), order_id), role=role)
@@ -95,6 +116,11 @@ class Asker:
     def some(self) -> Ask:
         """One of a long sequence about orders: mostly the usual."""
         return self.random.choice((self.usual, self.usual, self.usual, self.twisted, self.anything))()
+
+    def answer_to(self, command_id: str, order_id: uuid.UUID) -> Ask:
+        """What the provider may say to this command."""
+        answer = {"is_yes": True, "reference": f"r-{command_id}"} if self.random.randrange(3) else {"is_yes": False}
+        return Ask(type=SETTLE, payload={"command_id": command_id, **answer}, order_id=order_id, role=None)
 
     def _of(self, verb: str, order_id: uuid.UUID) -> Ask:
         payloads: dict[str, Callable[[uuid.UUID], dict[str, Any]]] = {
@@ -133,7 +159,9 @@ class Asker:
         order = self.model.orders.get(order_id)
         due = self.model.total(order_id) if order else 100
         currency = order["currency"] if order else "EUR"
-        payload: dict[str, Any] = {"method": self.random.choice(("cash", "card"))}
+        payload: dict[str, Any] = {"method": self.random.choice(("cash", "card", "online", "online"))}
+        if payload["method"] == "online":
+            payload["payment_method"] = "a token"
         if self.random.randrange(3) == 0:
             payload["amount"] = self._money(due, currency)
         if payload["method"] == "cash" and self.random.randrange(2):

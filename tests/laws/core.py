@@ -2,31 +2,38 @@
 
 import dataclasses
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from domain import fields, registry
 from domain.customers import Customer
 from domain.decision import decide
-from domain.outcome import Applied, Outcome
+from domain.outcome import Applied, Asked, Outcome, Refused, Settled
 from domain.registry import Command
 from domain.stock import Product
 from domain.world import World
-from tests.laws.asks import Ask
-from tests.laws.model import OK, Model
+from tests.laws.asks import SETTLE, Ask
+from tests.laws.model import ASKED, OK, Model
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+PROVIDER = "somebody"
+NOBODY_WAITS: Mapping[uuid.UUID, Ask] = MappingProxyType({})
 
 
 @dataclass(slots=True)
 class Core:
-    """A world and what the model is told of it, kept alike."""
+    """A world and what the model is told of it, kept alike; `waiting` are the asks that wait for the provider."""
 
-    world: World = field(default_factory=World)
+    world: World = field(default_factory=lambda: World(provider=PROVIDER))
     model: Model = field(default_factory=Model)
+    waiting: dict[uuid.UUID, Ask] = field(default_factory=dict)
 
-    def add_product(self, sku: str, price: int, currency: str = "EUR", on_hand: int = 0) -> uuid.UUID:
+    def add_product(
+        self, sku: str, price: int, currency: str = "EUR", on_hand: int = 0, tax_rate: int = 0, cost: int | None = None
+    ) -> uuid.UUID:
         """A new active product."""
         product = Product(
             id=uuid.uuid5(uuid.NAMESPACE_URL, sku),
@@ -37,6 +44,8 @@ class Core:
             on_hand=on_hand,
             reserved=0,
             is_active=True,
+            tax_rate=tax_rate,
+            cost=cost,
         )
         self.world.products[product.id] = product
         self.world.skus[sku] = product.id
@@ -62,30 +71,51 @@ class Core:
         self.model.customers[str(customer_id)] = active
 
     def play(self, ask: Ask) -> Outcome:
-        """Decide, and make a yes true."""
-        outcome = decide(command(ask), self.world, NOW)
-        if isinstance(outcome, Applied):
-            self.world.apply(outcome)
+        """Decide, and make true what comes of it."""
+        outcome = decide(command(ask, self.waiting), self.world, NOW)
+        if applied := applied_of(outcome):
+            self.world.apply(applied)
+        if isinstance(outcome, Asked):
+            self.waiting[ask.id] = ask
+        elif isinstance(outcome, Settled):
+            del self.waiting[asked_by(ask)]
         return outcome
 
 
 def code(outcome: Outcome) -> str:
     """As the model says it."""
-    return OK if isinstance(outcome, Applied) else outcome.code
+    if isinstance(outcome, Asked):
+        return ASKED
+    refused = outcome.refused if isinstance(outcome, Settled) else outcome
+    return refused.code if isinstance(refused, Refused) else OK
 
 
-def command(ask: Ask) -> Command:
+def applied_of(outcome: Outcome) -> Applied | None:
+    """What changes."""
+    if isinstance(outcome, Refused):
+        return None
+    return outcome if isinstance(outcome, Applied) else outcome.applied
+
+
+def asked_by(answer: Ask) -> uuid.UUID:
+    """The command that an answer is about."""
+    return uuid.UUID(answer.payload["command_id"])
+
+
+def command(ask: Ask, waiting: Mapping[uuid.UUID, Ask] = NOBODY_WAITS) -> Command:
     """The command that a worker would make of it."""
     kind = registry.find(ask.type)
     assert kind is not None, ask
+    asked = waiting.get(asked_by(ask)) if ask.type == SETTLE else None
     return Command(
-        id=uuid.UUID(int=0xC0),
+        id=ask.id,
         type=ask.type,
         order_id=ask.order_id,
         action=fields.parse(kind.payload, ask.payload, "/payload"),
         expected_version=ask.expected_version,
         expires_at=None if ask.expires_in is None else NOW + timedelta(seconds=ask.expires_in),
         role=ask.role,
+        asked=None if asked is None else command(asked),
     )
 
 
@@ -96,6 +126,7 @@ def snapshot(world: World) -> World:
         products=dict(world.products),
         skus=dict(world.skus),
         customers=dict(world.customers),
+        provider=world.provider,
     )
 
 
@@ -113,4 +144,5 @@ def in_scope(ask: Ask, world: World) -> World:
         products=products,
         skus={product.sku: product.id for product in products.values()},
         customers={each.id: each for each in world.customers.values() if each.id == scope.customer_id},
+        provider=world.provider,
     )

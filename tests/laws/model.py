@@ -10,8 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 OK = "ok"
+ASKED = "asked"
+"""Neither yes nor no: the payment provider has to answer first."""
 DIGITS = {"EUR": 2, "USD": 2, "JPY": 0}
-WHO = {
+WHO: dict[str, set[str | None]] = {
     "order.create": {"pos", "integration", "manager"},
     "order.add_items": {"pos", "integration", "manager"},
     "order.remove_item": {"pos", "integration", "manager"},
@@ -23,7 +25,11 @@ WHO = {
     "order.archive": {"manager"},
     "stock.receive": {"manager", "integration"},
     "stock.adjust": {"manager"},
+    "payment.settle": {"pos", "integration", "manager", "auditor", None},
 }
+"""The roles that each type is open to; Orderly alone settles, whatever its role."""
+ASKING = ("order.pay", "order.refund", "order.cancel")
+"""What may have to wait for the payment provider."""
 FOLLOWS = {"pending": "confirmed", "confirmed": "picked", "picked": "shipped", "shipped": "delivered"}
 
 
@@ -34,9 +40,12 @@ class Model:
         self.products: dict[str, dict[str, Any]] = {}
         self.orders: dict[uuid.UUID | None, dict[str, Any]] = {}
         self.customers: dict[str, bool] = {}
+        self.answered: list[str] = []
+        """The commands that the provider has answered."""
 
     def play(
         self,
+        command_id: uuid.UUID,
         type_: str,
         payload: dict[str, Any],
         order_id: uuid.UUID | None,
@@ -44,7 +53,9 @@ class Model:
         expected_version: int | None,
         expires_in: int | None,
     ) -> str:
-        """Act: `OK` when something happened, otherwise the code of the refusal."""
+        """Act: `OK` when something happened, `ASKED` when the provider has to answer first, otherwise the code of the
+        refusal. An answer says how the command has ended that it is about.
+        """
         if expires_in is not None and expires_in <= 0:
             return "expired"
         if role not in WHO[type_]:
@@ -60,10 +71,7 @@ class Model:
             return "version-conflict"
         if order["archived"]:
             return "order-frozen"
-        said: str = getattr(self, "_" + type_.removeprefix("order."))(order, payload)
-        if said == OK:
-            order["version"] += 1
-        return said
+        return self._on_order(command_id, order, type_, payload)
 
     def total(self, order_id: uuid.UUID) -> int:
         """What the order costs, in minor units."""
@@ -75,6 +83,35 @@ class Model:
             if naming.get("sku") == sku or naming.get("product_id") == str(product["id"]):
                 return sku
         return None
+
+    def _on_order(self, command_id: uuid.UUID, order: dict[str, Any], type_: str, payload: dict[str, Any]) -> str:
+        if type_ == "payment.settle":
+            return self._settle(order, payload)
+        if order["asked"]:
+            return "order-frozen"
+        said = self._act(order, type_, payload)
+        if said == ASKED:
+            order["asked"] |= {"id": command_id, "type": type_, "payload": payload}
+        return said
+
+    def _act(self, order: dict[str, Any], type_: str, payload: dict[str, Any], has_yes: bool = False) -> str:
+        act = getattr(self, "_" + type_.removeprefix("order."))
+        said: str = act(order, payload, has_yes) if type_ in ASKING else act(order, payload)
+        if said == OK:
+            order["version"] += 1
+        return said
+
+    def _settle(self, order: dict[str, Any], payload: dict[str, Any]) -> str:
+        asked = order["asked"]
+        if not asked or str(asked["id"]) != payload["command_id"]:
+            return "invalid-transition"
+        order["asked"] = None
+        self.answered.append(payload["command_id"])
+        if asked["type"] == "order.pay":
+            self._move(order, on_hand=0, reserved=-1)
+        if not payload["is_yes"]:
+            return "payment-declined"
+        return self._act(order, asked["type"], asked["payload"], has_yes=True)
 
     def _stock(self, payload: dict[str, Any]) -> str:
         sku = self.sku(payload)
@@ -103,7 +140,8 @@ class Model:
         if wrong:
             return wrong
         order: dict[str, Any] = {"workflow": workflow, "currency": currency, "customer": customer}
-        order |= {"version": 1, "archived": False, "lines": [], "paid": 0, "refunded": 0}
+        order |= {"version": 1, "archived": False, "lines": [], "asked": None}
+        order |= {"method": None, "paid": 0, "refunded": 0}
         self._add(order, items)
         if workflow == "fulfilment":
             if not self._enough(order):
@@ -137,7 +175,7 @@ class Model:
                 order["lines"].remove(newest)
         return OK
 
-    def _pay(self, order: dict[str, Any], payload: dict[str, Any]) -> str:
+    def _pay(self, order: dict[str, Any], payload: dict[str, Any], has_yes: bool) -> str:
         if order["status"] != "draft":
             return "invalid-transition"
         if not order["lines"]:
@@ -154,11 +192,15 @@ class Model:
                 return "tendered-too-low"
         if not self._enough(order):
             return "insufficient-stock"
+        if payload["method"] == "online" and total > 0 and not has_yes:
+            self._move(order, on_hand=0, reserved=+1)
+            order["asked"] = {"money": total}
+            return ASKED
         self._move(order, on_hand=-1, reserved=0)
-        order |= {"status": "paid", "paid": total}
+        order |= {"status": "paid", "method": payload["method"], "paid": total}
         return OK
 
-    def _refund(self, order: dict[str, Any], payload: dict[str, Any]) -> str:
+    def _refund(self, order: dict[str, Any], payload: dict[str, Any], has_yes: bool) -> str:
         if order["status"] != "paid":
             return "invalid-transition"
         left = order["paid"] - order["refunded"]
@@ -181,12 +223,18 @@ class Model:
         too_many = any(back > line["qty"] for line, back in zip(order["lines"], backs, strict=True))
         if too_many or money > left:
             return "refund-exceeds-payment"
+        if order["method"] == "online" and money > 0 and not has_yes:
+            order["asked"] = {"money": money}
+            return ASKED
+        order["refunded"] += money
+        self._put_back(order, backs, restock=payload.get("restock", True))
+        return OK
+
+    def _put_back(self, order: dict[str, Any], backs: list[int], restock: bool) -> None:
         for line, back in zip(order["lines"], backs, strict=True):
-            if payload.get("restock", True):
+            if restock:
                 self.products[line["sku"]]["on_hand"] += back - line["back"]
             line["back"] = back
-        order["refunded"] += money
-        return OK
 
     def _backs(self, order: dict[str, Any], items: list[dict[str, Any]]) -> list[int]:
         """Pieces that are back after these, line by line; where there are not enough, too many of the oldest line."""
@@ -204,9 +252,13 @@ class Model:
         order["status"] = "cancelled"
         return OK
 
-    def _cancel(self, order: dict[str, Any], payload: dict[str, Any]) -> str:
+    def _cancel(self, order: dict[str, Any], payload: dict[str, Any], has_yes: bool) -> str:
         if order["status"] not in {"draft", "paid", "pending", "confirmed"}:
             return "invalid-transition"
+        left = order["paid"] - order["refunded"]
+        if order["method"] == "online" and left > 0 and not has_yes:
+            order["asked"] = {"money": left}
+            return ASKED
         if order["status"] == "paid":
             self._move(order, on_hand=+1, reserved=0)
         if order["workflow"] == "fulfilment":

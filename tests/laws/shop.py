@@ -1,19 +1,25 @@
 """A shop whose every command is held against the laws, one after the other."""
 
+import dataclasses
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from random import Random
 
+from domain import books
 from domain.decision import decide
 from domain.orders import Order
-from domain.outcome import Applied, Refused, StatusChange
+from domain.outcome import Applied, Asked, Outcome, Settled, StatusChange
 from domain.world import World
 from tests.laws.asks import Ask, Asker
-from tests.laws.core import NOW, Core, code, command, in_scope, snapshot
+from tests.laws.core import NOW, Core, applied_of, asked_by, code, command, in_scope, snapshot
+from tests.laws.model import OK
 
 ORDERS = [uuid.UUID(int=number) for number in range(1, 9)]
 CUSTOMERS = [uuid.UUID(int=0xA), uuid.UUID(int=0xB)]
 SKUS = {"TEA": "EUR", "MUG": "EUR", "POT": "USD", "FAN": "JPY"}
+TAX_RATES = {"TEA": 2300, "MUG": 0, "POT": 825, "FAN": 1000}
+COSTS = {"TEA": 120, "POT": 77}
+MONEY = set(books.MONEY_OF.values())
 EVENTS = {
     "order.create": "order.created",
     "order.add_items": "order.items_changed",
@@ -27,7 +33,7 @@ EVENTS = {
     "stock.receive": "stock.changed",
     "stock.adjust": "stock.changed",
 }
-"""Each success is one event, and this is its name."""
+"""Each success is one event, and this is its name; an answer's is that of the command that asked."""
 LAST = {"cancelled", "delivered"}
 
 
@@ -37,13 +43,14 @@ class Shop:
     def __init__(self) -> None:
         self.core = Core()
         for sku, currency in SKUS.items():
-            self.core.add_product(sku, 250, currency)
+            self.core.add_product(sku, 250, currency, tax_rate=TAX_RATES[sku], cost=COSTS.get(sku))
         for customer_id in CUSTOMERS:
             self.core.set_customer(customer_id, active=True)
         self.seen: Counter[tuple[str, str]] = Counter()
         self._successes: Counter[uuid.UUID] = Counter()
         self._on_hand: Counter[uuid.UUID] = Counter()
         self._reserved: Counter[uuid.UUID] = Counter()
+        self._booked: defaultdict[uuid.UUID, Counter[str]] = defaultdict(Counter)
 
     def asker(self, random: Random) -> Asker:
         """Somebody who asks this shop."""
@@ -57,25 +64,36 @@ class Shop:
 
     def play(self, ask: Ask) -> None:
         """One command, and the laws of what may come of it."""
-        before = snapshot(self.core.world)
-        asked_in_scope = decide(command(ask), in_scope(ask, before), NOW)
+        before, waiting = snapshot(self.core.world), dict(self.core.waiting)
+        asked_in_scope = decide(command(ask, waiting), in_scope(ask, before), NOW)
         said, outcome = ask.put_to(self.core.model), self.core.play(ask)
         assert code(outcome) == said, f"{ask}: the model says {said}, the core {outcome}"
         assert asked_in_scope == outcome, f"{ask}: decided otherwise on what a worker would load"
-        self.seen[ask.type, said] += 1
-        if isinstance(outcome, Refused):
+        applied = applied_of(outcome)
+        if applied is None:
+            self.seen[ask.type, said] += 1
             assert self.core.world == before, f"{ask}: a refusal changed the world"
             return
-        assert outcome.event == EVENTS[ask.type], f"{ask}: {outcome.event}"
-        self._check_order(ask, outcome, before)
-        self._check_stock(ask, outcome, before)
+        asking = ask
+        if isinstance(outcome, Settled):
+            self.seen[ask.type, OK] += 1
+            asking = waiting[asked_by(ask)]
+        self.seen[asking.type, said] += 1
+        assert applied.event == (EVENTS[asking.type] if said == OK else None), f"{ask}: {applied.event}"
+        self._check_order(asking, applied, before)
+        if applied.event is None and applied.order is not None:
+            self._check_waiting(asking, outcome, before.orders[applied.order.id], applied.order)
+        self._check_stock(ask, applied, before)
+        self._check_books(asking, applied, before)
 
     def check(self) -> None:
         """The laws of how things stand."""
         for order in self.core.world.orders.values():
             assert order.total == sum(line.qty * line.unit_price for line in order.lines)
             assert order.version == self._successes[order.id]
-            known = self.core.model.orders[order.id]
+            known = dict(self.core.model.orders[order.id])
+            asked = known.pop("asked")
+            assert order.asked_by == (asked and asked["id"])
             assert {
                 "workflow": order.workflow,
                 "currency": order.currency,
@@ -83,6 +101,7 @@ class Shop:
                 "version": order.version,
                 "archived": order.archived,
                 "status": order.status,
+                "method": order.paid_by,
                 "paid": order.paid_total,
                 "refunded": order.refunded_total,
                 "lines": [
@@ -92,6 +111,9 @@ class Shop:
             } == known
             if order.paid_total and not order.remainder:
                 assert order.refunded_tax == order.tax_total
+            booked = self._booked[order.id]
+            assert sum(booked[account] for account in MONEY) == order.remainder
+            assert -booked["tax_payable"] == order.tax_remainder
         for product in self.core.world.products.values():
             assert 0 <= product.reserved <= product.on_hand
             assert (product.on_hand, product.reserved) == (self._on_hand[product.id], self._reserved[product.id])
@@ -103,7 +125,7 @@ class Shop:
         assert (after is not None) == ask.type.startswith("order."), f"{ask}: an order for a command without one"
         if after is None:
             return
-        self._successes[after.id] += 1
+        self._successes[after.id] += applied.event is not None
         was = before.orders.get(after.id)
         others = {order_id: order for order_id, order in self.core.world.orders.items() if order_id != after.id}
         assert others == {order_id: order for order_id, order in before.orders.items() if order_id != after.id}
@@ -112,10 +134,27 @@ class Shop:
             assert ask.type == "order.archive", f"{ask}: an order that was over went on"
             assert after.status == was.status
         assert applied.status_change == _step(was, after, ask)
-        assert (applied.payment is not None) == (ask.type == "order.pay")
+        assert (applied.payment is not None) == (applied.event == "order.paid")
         assert applied.payment is None or applied.payment.amount == after.total
         back = applied.refund.amount if applied.refund else 0
         assert back == after.refunded_total - (was.refunded_total if was else 0)
+
+    def _check_waiting(self, ask: Ask, outcome: Outcome, was: Order, after: Order) -> None:
+        """While the provider is asked, and after a no, the order is what it was."""
+        assert dataclasses.replace(after, asked_by=None) == dataclasses.replace(was, asked_by=None)
+        assert after.asked_by == (ask.id if isinstance(outcome, Asked) else None)
+        if isinstance(outcome, Asked):
+            assert outcome.question.amount == self.core.model.orders[after.id]["asked"]["money"]
+            assert (outcome.question.payment_method is not None) == (ask.type == "order.pay")
+
+    def _check_books(self, ask: Ask, applied: Applied, before: World) -> None:
+        """Each entry balances by itself; what was only asked for, or refused, makes none."""
+        after = applied.order
+        entry = books.entry(applied, before.orders.get(after.id) if after else None)
+        if after is None or entry is None:
+            return
+        assert applied.event is not None, f"{ask}: booked before it happened"
+        self._booked[after.id].update(entry.postings)
 
     def _check_stock(self, ask: Ask, applied: Applied, before: World) -> None:
         moved = [movement.product_id for movement in applied.movements]

@@ -30,7 +30,8 @@ def test_a_customer_is_never_deleted(customers: list[uuid.UUID]) -> None:
 
 def test_no_customer_is_emptied_away_with_the_orders_left(customers: list[uuid.UUID]) -> None:
     refused(
-        lambda: execute("TRUNCATE customer, orders, order_line, order_history, payment, refund"), "never deleted|append"
+        lambda: execute("TRUNCATE customer, orders, order_line, order_history, provider_request, payment, refund"),
+        "never deleted|append",
     )
 
 

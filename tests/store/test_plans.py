@@ -14,18 +14,37 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from store import backlog, commands, dashboard, db, deliveries, ending, inbox, queue, retention, webhooks
+from domain.outcome import Answer
+from store import (
+    asking,
+    backlog,
+    commands,
+    dashboard,
+    db,
+    deliveries,
+    ending,
+    figures,
+    ids,
+    inbox,
+    queue,
+    retention,
+    webhooks,
+)
+from store.asking import Request
+from store.audit import ADMIN, Actor
 from store.deliveries import Claimed
 from tests.conftest import empty
 from tests.console.desk import Desk
 from tests.guards import guards_asleep
 from tests.store.plans import Plan, watched
-from tests.store.shop import execute
+from tests.store.shop import execute, value
 from tests.till import Till
 from tests.webhooks import tried
 
 WEBHOOKS = {"webhook_event", "webhook_delivery", "webhook_attempt"}
-LARGE = WEBHOOKS | {"command", "orders", "order_line", "order_history", "stock_movement", "customer", "product"}
+MONEY = {"payment", "provider_request"}
+SOLD = {"command", "orders", "order_line", "order_history", "stock_movement", "customer", "product"}
+LARGE = WEBHOOKS | MONEY | SOLD
 ROWS_MAX = 1_300
 """How many rows of a large table one node of a plan may read: at worst all that failed, of everybody."""
 POPULAR_TIMES = 8
@@ -34,7 +53,8 @@ POPULAR_TIMES = 8
 # The older half of the commands is purged. Of the rest none is cancelled, expired or about stock, a few are queued, and
 # all that failed, one in sixteen, are creations of the shop. One till has been idle for long. The newer half of the
 # orders is archived; none is of a fulfilment. The older half of the events is to be forgotten. All deliveries of the
-# first endpoint have been made, but for one in 400; those of the second one are left behind or not yet due.
+# first endpoint have been made, but for one in 400; those of the second one are left behind or not yet due. Each paid
+# order was paid online, all but a few long settled; of these one in 3 is due, the rest waits to be asked again.
 FILL: tuple[LiteralString, ...] = (
     "INSERT INTO product (id, sku, name, price, currency) SELECT md5('p' || n)::uuid, 'P' || n, 'Product', 1, 'EUR' "
     "FROM generate_series(1, 20000) n",
@@ -66,6 +86,18 @@ FILL: tuple[LiteralString, ...] = (
     "not_before, expires_at) SELECT md5('q' || n)::uuid, 50000 + n, n %% 64, 'order.pay', 'queued', "
     "(SELECT id FROM client WHERE name = 'till'), 'queued ' || n, '', '{}', n %% 2 = 0, now(), now() "
     "FROM generate_series(1, 200) n",
+    "INSERT INTO payment (id, order_id, command_id, method, provider, amount, currency, provider_reference, status, "
+    "created_at) SELECT md5('y' || n)::uuid, md5('o' || n)::uuid, md5('y' || n)::uuid, 'online', 'stripe', 1, 'EUR', "
+    "'r', CASE WHEN n > 9940 THEN 'pending' ELSE 'captured' END, now() FROM generate_series(1, 10000) n",
+    "INSERT INTO provider_request (id, order_id, payment_id, amount, payment_method, asked_at, attempts_made, "
+    "next_attempt_at, is_yes, settled_at) SELECT md5('y' || n)::uuid, md5('o' || n)::uuid, md5('y' || n)::uuid, 1, "
+    "'token', now(), 1, CASE WHEN is_open THEN now() + interval '1 h' * (n %% 3) END, NOT is_open OR NULL, "
+    "CASE WHEN NOT is_open THEN now() END FROM generate_series(1, 10000) n, "
+    "LATERAL (SELECT n > 9940 AS is_open) AS how",
+    "INSERT INTO command (id, seq, lane, type, status, client_id, idempotency_key, body_hash, order_id, payload, "
+    "started_at, moved_at) SELECT md5('y' || n)::uuid, 60000 + n, n %% 64, 'order.pay', 'running', "
+    "(SELECT id FROM client WHERE name = 'till'), 'online ' || n, '', md5('o' || n)::uuid, '{}', now(), now() "
+    "FROM generate_series(9941, 10000) n",
     "INSERT INTO webhook_endpoint (id, client_id, url, ordered, secret, description, event_types, is_active, "
     "generation) SELECT md5('w' || n)::uuid, (SELECT id FROM client WHERE name = 'boss'), 'https://example.com/', "
     "n = 2, '', '', '{}', true, 1 FROM generate_series(1, 2) n",
@@ -86,7 +118,9 @@ FILL: tuple[LiteralString, ...] = (
 COMMAND = uuid.UUID(int=39_999)
 ORDER, CUSTOMER = "f1584b99-5a47-7098-6ad7-5bb8d29e9734", "a9f7e979-65d6-cf79-9a52-9102a973b8b9"
 NOBODY = str(uuid.UUID(int=0))
+WAITING = uuid.UUID(hex=hashlib.md5(b"y9990").hexdigest())
 LATELY = datetime.now(UTC) - timedelta(hours=1)
+JUST_NOW = datetime.now(UTC) - timedelta(seconds=12)
 ENDPOINT = str(uuid.UUID(hex=hashlib.md5(b"w1").hexdigest()))
 STATUSES = ("succeeded", "failed", "queued", "running", "cancelled", "expired", "uncertain")
 
@@ -149,7 +183,7 @@ STATEMENTS: dict[str, Callable[[], object]] = {
     "unpark": inbox.unpark,
     "lanes with expired": lambda: db.scalars(ending._EXPIRED_LANES),
     "expire": lambda: db.execute(ending._EXPIRE, ["{}", list(range(64))]),
-    "cancel": lambda: db.execute(ending._CANCEL, [COMMAND]),
+    "cancel": lambda: db.execute(ending._CANCEL, [COMMAND, ["payment.settle"]]),
     "retry": lambda: db.scalars(inbox._RETRY, [COMMAND, ["poisoned"]]),
     "backlog": lambda: backlog._count(100_000),
     "backlog's age": backlog.state,
@@ -162,9 +196,25 @@ STATEMENTS: dict[str, Callable[[], object]] = {
     "record deliveries": lambda: deliveries.record([tried(each) for each in claimed()]),
     "record failures": lambda: deliveries.record([tried(each, 410, gone=True) for each in claimed()]),
     "are deliveries due": deliveries.are_due,
-    "events to replay": lambda: db.rows(dict, webhooks._EVENTS_SINCE, [webhooks._first_id(LATELY), LATELY, 1_000]),
+    "events to replay": lambda: db.rows(dict, webhooks._EVENTS_SINCE, [ids.first_of(LATELY), LATELY, 1_000]),
     "the dashboard's hour": lambda: dashboard.hour(datetime.now(UTC)),
     "the dashboard's counts": dashboard.counts,
+    "the figures": figures.figures,
+    "hasten what to ask": lambda: asking.hasten(WAITING, Actor(name="ana", via=ADMIN)),
+    "claim what to ask": lambda: asking.claim(10),
+    "is anything to ask": asking.is_due,
+    "keep an answer": lambda: asking.answered(to_ask(), Answer(is_yes=True, reference="r"), 30),
+    "keep that there is none": lambda: asking.unanswered(to_ask(), 30, {"code": "payment-uncertain"}),
+    "what asked": lambda: queue.asked([WAITING]),
+    "the stream's look": lambda: commands.recently_changed(JUST_NOW, 500, [], [], everything=True),
+    "the stream's look for some": lambda: commands.recently_changed(
+        JUST_NOW, 500, [uuid.UUID(ORDER)], [client_named("till"), client_named("idle")], everything=False
+    ),
+    "the stream resumed": lambda: commands.changed_since(JUST_NOW, COMMAND, 500),
+    "the stream resumed by a till": lambda: commands.changed_since(JUST_NOW, COMMAND, 500, client_named("idle")),
+    "the stream of an order resumed": lambda: commands.changed_since(
+        JUST_NOW, COMMAND, 500, client_named("till"), uuid.UUID(ORDER)
+    ),
     "by keys": lambda: commands.by_keys(1, [f"key {number}" for number in range(200)]),
 }
 
@@ -176,7 +226,7 @@ CONSOLE = (
     *("command/?client=idle&status=succeeded", "command/?client=till&status=cancelled", "command/?client=idle&p=2"),
     *("command/?status=succeeded&type=stock.adjust", "command/?type=order.pay&status=cancelled"),
     *("command/?age=last:1h", "command/?age=before:7d", "command/?status=queued&age=last:15m", "command/?p=3"),
-    f"command/{COMMAND}/change/",
+    *(f"command/{each}/change/" for each in (COMMAND, WAITING)),
     *("order/", "order/?archived=yes", "order/?workflow=fulfilment", f"order/?q={CUSTOMER}", f"order/?q={NOBODY}"),
     *(f"order/?status={status}" for status in ("paid", "draft", "cancelled", "picked")),
     *("order/?archived=yes&status=delivered", "order/?workflow=counter&status=cancelled", f"order/{ORDER}/change/"),
@@ -201,8 +251,8 @@ def tills(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         yield registered
         with guards_asleep():  # dead rows would slow down whatever empties the tables next
             execute(
-                "TRUNCATE command, orders, order_line, order_history, stock_movement, customer, product, payment, "
-                "refund"
+                "TRUNCATE command, orders, order_line, order_history, stock_movement, customer, product, "
+                "provider_request, payment, refund"
             )
         execute("TRUNCATE webhook_endpoint, webhook_event, webhook_delivery, webhook_attempt")
         execute("ANALYZE")
@@ -217,6 +267,19 @@ def claimed() -> list[Claimed]:
     return found
 
 
+def to_ask() -> Request:
+    """What somebody would be given who asks providers."""
+    request = asking.claim(10)
+    assert request is not None
+    return request
+
+
+def client_named(name: str) -> int:
+    """The id of that client."""
+    found: int = value("SELECT id FROM client WHERE name = %s", name)
+    return found
+
+
 def check(plans: list[Plan]) -> None:
     """Nothing large has been read from end to end, and no index walked through for the few rows that match."""
     assert plans
@@ -228,9 +291,9 @@ def check(plans: list[Plan]) -> None:
 @pytest.mark.parametrize(("who", "path"), [(who, path) for who, lists in LISTS.items() for path in lists])
 def test_a_list_is_read_from_an_index_also_when_it_is_empty(tills: dict[str, Till], who: str, path: str) -> None:
     popular, *others = LISTS[who][path]
-    for value in [popular] * POPULAR_TIMES + others:
+    for wanted in [popular] * POPULAR_TIMES + others:
         with watched() as plans:
-            answer = tills[who].get(path + value)
+            answer = tills[who].get(path + wanted)
         assert answer.status == 200, answer
         check(plans)
 
@@ -285,9 +348,22 @@ def test_a_statement_of_queue_courier_and_retention_is_answered_from_an_index(
         check(plans)
 
 
+def test_what_is_to_be_asked_is_looked_for_among_what_is_open_alone(tills: dict[str, Till]) -> None:
+    with watched() as plans:
+        asking.claim(10)
+        asking.is_due()
+    assert len(plans) == 2
+    for plan in plans:
+        requests = [node for node in plan.nodes if node.get("Relation Name") == "provider_request"]
+        assert "Seq Scan" not in {node["Node Type"] for node in requests}, str(plan)
+        read = {index for node in plan.nodes if (index := node.get("Index Name", "")).startswith("provider_request")}
+        assert read - {"provider_request_pkey"} == {"provider_request_due"}, str(plan)
+
+
 @pytest.mark.parametrize(
     "sql",
     [
+        "SELECT * FROM provider_request WHERE settled_at IS NULL",
         "SELECT * FROM orders ORDER BY updated_at LIMIT 50",
         "SELECT * FROM orders WHERE note = 'x' ORDER BY created_at LIMIT 50",
         "SELECT * FROM command WHERE traceparent = 'x' AND purged_at IS NULL ORDER BY id LIMIT 50",

@@ -4,10 +4,22 @@ from typing import Any
 
 import pytest
 
-from domain.outcome import Payment, StatusChange
+from domain.outcome import Payment, Question, StatusChange
 from domain.result import of_applied
 from domain.stock import Movement
-from tests.domain.scene import OF_ANY_ORDER, Refusal, Scene, id_of, line, order, pairs, product, rows
+from tests.domain.scene import (
+    COMMAND_ID,
+    OF_ANY_ORDER,
+    UNKNOWN_ID,
+    Refusal,
+    Scene,
+    id_of,
+    line,
+    order,
+    pairs,
+    product,
+    rows,
+)
 
 TOTAL = "32.97"  # 2 x 9.99 + 2 x 4.50 + 3.99
 GOOD = Scene(
@@ -17,13 +29,21 @@ GOOD = Scene(
     products=(product("TEA"), product("MUG", price=500)),
 )
 
+
+def _online(scene: Scene) -> dict[str, Any]:
+    """The same payment with the provider's token, and without cash."""
+    kept = {name: each for name, each in scene.payload.items() if name != "tendered"}
+    return kept | {"method": "online", "payment_method": "approve"}
+
+
 REFUSALS = (
     *OF_ANY_ORDER,
     Refusal("invalid-transition", lambda scene: scene.with_order(status="paid")),
     Refusal("order-empty", lambda scene: scene.with_order(lines=())),
     Refusal("amount-mismatch", lambda scene: scene.with_payload(amount="32.96")),
-    Refusal("tendered-too-low", lambda scene: scene.with_payload(tendered="0.01")),
+    Refusal("tendered-too-low", lambda scene: scene.with_payload(method="cash", payment_method=None, tendered="0.01")),
     Refusal("insufficient-stock", lambda scene: scene.with_product(product("TEA", on_hand=4, reserved=2))),
+    Refusal("payment-declined", lambda scene: scene.but(payload=_online(scene), provider=None)),
 )
 
 
@@ -128,7 +148,12 @@ def test_an_order_of_free_products_is_paid_with_nothing() -> None:
     ("payload", "breaches"),
     [
         ({}, [("/payload/method", "required")]),
-        ({"method": "online"}, [("/payload/method", "not-a-choice")]),
+        ({"method": "cheque"}, [("/payload/method", "not-a-choice")]),
+        ({"method": "online"}, [("/payload/payment_method", "required")]),
+        ({"method": "online", "payment_method": ""}, [("/payload/payment_method", "too-short")]),
+        ({"method": "online", "payment_method": "x" * 256}, [("/payload/payment_method", "too-long")]),
+        ({"method": "card", "payment_method": "x"}, [("/payload/payment_method", "online-only")]),
+        ({"method": "online", "payment_method": "x", "tendered": "9"}, [("/payload/tendered", "cash-only")]),
         ({"method": "card", "tendered": "50"}, [("/payload/tendered", "cash-only")]),
         ({"method": "cash", "amount": 32.97}, [("/payload/amount", "not-money")]),
         ({"method": "cash", "amount": "3e1"}, [("/payload/amount", "not-money")]),
@@ -139,3 +164,38 @@ def test_an_order_of_free_products_is_paid_with_nothing() -> None:
 )
 def test_names_what_is_wrong_with_the_payload(payload: dict[str, Any], breaches: list[tuple[str, str]]) -> None:
     assert GOOD.but(payload=payload).breaches() == breaches
+
+
+def test_online_the_provider_is_asked_while_the_stock_is_reserved_and_the_order_frozen() -> None:
+    scene = GOOD.but(payload={"method": "online", "payment_method": "approve", "reference": "web-7"})
+    asked = scene.asks()
+    assert GOOD.order is not None
+    assert asked.question == Question(
+        amount=GOOD.order.total, provider="simulator", payment_method="approve", reference="web-7"
+    )
+    assert asked.applied.order == GOOD.order.frozen(COMMAND_ID)
+    assert (asked.applied.event, asked.applied.payment, asked.applied.status_change) == (None, None, None)
+    assert [(each.sku, each.on_hand, each.reserved) for each in asked.applied.products] == [
+        ("TEA", 10, 3),
+        ("MUG", 10, 2),
+    ]
+    assert {each.kind for each in asked.applied.movements} == {"reserve"}
+
+
+def test_online_an_order_that_costs_nothing_is_paid_without_a_question() -> None:
+    applied = GOOD.but(payload=_online(GOOD), order=order(line("TEA", 1, 0)), provider=None).applied()
+    assert applied.order is not None
+    assert applied.order.status == "paid"
+    assert applied.payment == Payment(method="online", amount=0)
+
+
+@pytest.mark.parametrize("type_", ["order.pay", "order.cancel", "order.add_items", "order.remove_item", "order.refund"])
+def test_while_the_provider_is_asked_the_order_refuses_everything(type_: str) -> None:
+    payloads: dict[str, dict[str, Any]] = {
+        "order.add_items": {"items": [{"sku": "TEA", "qty": 1}]},
+        "order.remove_item": {"sku": "TEA"},
+        "order.refund": {"reason": "no"},
+        "order.pay": {"method": "cash"},
+    }
+    scene = GOOD.but(type=type_, payload=payloads.get(type_, {})).with_order(asked_by=UNKNOWN_ID)
+    assert scene.refused().code == "order-frozen"

@@ -8,6 +8,7 @@ function show(figures) {
   for (const tile of figures.tiles) {
     const place = document.querySelector(`[data-tile="${tile.name}"]`);
     place.querySelector("strong").textContent = tile.value;
+    place.querySelector("small").textContent = tile.says;
     place.classList.toggle("care", tile.care);
   }
   document.getElementById("sampled").hidden = !figures.is_sampled;

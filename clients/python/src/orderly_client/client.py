@@ -53,6 +53,8 @@ class Orderly:
     add_items = _verb(drafts.add_items)
     remove_item = _verb(drafts.remove_item)
     pay = _verb(drafts.pay)
+    pay_online = _verb(drafts.pay_online)
+    refund = _verb(drafts.refund)
     cancel = _verb(drafts.cancel)
     cancel_draft = _verb(drafts.cancel_draft)
     change_status = _verb(drafts.change_status)

@@ -129,6 +129,43 @@ def pay(
     return Draft(type="order.pay", order_id=order_id, payload=payload, **options)
 
 
+def pay_online(
+    order_id: Id,
+    payment_method: str,
+    *,
+    amount: Money | None = None,
+    reference: str | None = None,
+    **options: Unpack[Options],
+) -> Draft:
+    """Pay the whole of a counter order through the deployment's payment provider; `payment_method` is its token.
+
+    While nobody knows whether the customer was charged, the command is `uncertain`: wait on, hand nothing over, and
+    take no other money. Raises InvalidRequestError where the deployment has no provider.
+    """
+    payload = _given(method="online", payment_method=payment_method, amount=_money(amount), reference=reference)
+    return Draft(type="order.pay", order_id=order_id, payload=payload, **options)
+
+
+def refund(
+    order_id: Id,
+    *,
+    reason: str,
+    items: Items | None = None,
+    amount: Money | None = None,
+    restock: bool | None = None,
+    **options: Unpack[Options],
+) -> Draft:
+    """Give money of a paid order back: for these items, so much, or without either all that is left; for managers.
+
+    Items go back on the shelf unless `restock` is False. Raises ValueError for items and an amount at once.
+    """
+    if items is not None and amount is not None:
+        raise ValueError("a refund has items or an amount, not both")
+    lines = None if items is None else _lines(items)
+    payload = _given(items=lines, amount=_money(amount), restock=restock, reason=reason)
+    return Draft(type="order.refund", order_id=order_id, payload=payload, **options)
+
+
 def cancel(order_id: Id, *, reason: str | None = None, **options: Unpack[Options]) -> Draft:
     """Cancel an order in any status that allows it, with its refund or the release of its stock; for managers."""
     return Draft(type="order.cancel", order_id=order_id, payload=_given(reason=reason), **options)

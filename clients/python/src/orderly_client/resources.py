@@ -81,7 +81,7 @@ class Stock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A command as it stands. Only a final one has an outcome; `error` says why one failed or expired."""
+    """A command as it stands. Only a final one has an outcome; `error` says why one failed, expired or is uncertain."""
 
     id: UUID
     type: str
@@ -133,6 +133,14 @@ class Command:
     def is_final(self) -> bool:
         """Whether the outcome is known."""
         return self.status in _FINAL
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether a payment provider was asked for money and has not answered: it may have been moved or not.
+
+        It ends by itself, once the provider has told. Until then the order waits.
+        """
+        return self.status == "uncertain"
 
     @property
     def succeeded(self) -> bool:
@@ -192,7 +200,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A whole order."""
+    """A whole order. While `payment_pending`, a payment provider is asked, and nothing else is done to it."""
 
     id: UUID
     workflow: str
@@ -201,6 +209,9 @@ class Order:
     currency: str
     total: Decimal
     tax_total: Decimal
+    paid_total: Decimal
+    refunded_total: Decimal
+    payment_pending: bool
     customer_id: UUID | None
     note: str | None
     items: tuple[Item, ...]
@@ -218,6 +229,9 @@ class Order:
             currency=shown["currency"],
             total=_money(shown["total"]),
             tax_total=_money(shown["tax_total"]),
+            paid_total=_money(shown["paid_total"]),
+            refunded_total=_money(shown["refunded_total"]),
+            payment_pending=shown["payment_pending"],
             customer_id=UUID(shown["customer_id"]) if shown.get("customer_id") else None,
             note=shown.get("note"),
             items=tuple(map(Item.of, shown["items"])),
