@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,33 @@ def test_a_queue_opened_by_many_at_once_is_made_once(path: Path) -> None:
     for thread in threads:
         thread.join(timeout=30)
     assert sorted(opened) == list(range(1, 9))
+
+
+def test_a_queue_opened_while_another_program_writes_the_file_waits_its_turn(path: Path) -> None:
+    """SQLite alone does not wait where a file's journal is chosen: the second one to open a new queue would fail."""
+    opened = list[int]()
+
+    def open_and_count() -> None:
+        with OfflineQueue(path) as queue:
+            opened.append(len(queue))
+
+    with closing(sqlite3.connect(path, autocommit=True)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        opening = threading.Thread(target=open_and_count)
+        opening.start()
+        opening.join(timeout=0.5)
+        assert opening.is_alive()
+        other.execute("COMMIT")
+    opening.join(timeout=30)
+    assert opened == [0]
+
+
+def test_a_file_that_stays_locked_is_given_up_and_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orderly_client.offline.BUSY_SECONDS_MAX", 0.1)
+    with closing(sqlite3.connect(path, autocommit=True)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            OfflineQueue(path)
 
 
 def test_an_entry_that_the_server_refuses_is_moved_aside(path: Path) -> None:

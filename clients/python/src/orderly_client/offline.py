@@ -7,6 +7,7 @@ server answers with a replay. So nothing is lost and nothing happens twice.
 import json
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -30,6 +31,7 @@ from orderly_client.retries import Pace, is_transient
 
 BUSY_SECONDS_MAX = 30.0
 """How long a process waits for another one's write; each takes milliseconds."""
+_BUSY_SECONDS_BETWEEN = 0.01
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE entry (
@@ -164,7 +166,7 @@ class OfflineQueue:
         self.close()
 
     def _prepare(self) -> None:
-        self._database.execute("PRAGMA journal_mode = WAL")
+        self._choose_journal()
         self._database.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, not on its way there
         with self._transaction() as database:
             version = database.execute("PRAGMA user_version").fetchone()[0]
@@ -174,6 +176,19 @@ class OfflineQueue:
                 for statement in _SCHEMA.split(";\n"):
                     database.execute(statement)
                 database.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def _choose_journal(self) -> None:
+        """WAL: one fsync a commit. SQLite waits for no lock in this statement, whatever its timeout; so we do."""
+        until = time.monotonic() + BUSY_SECONDS_MAX
+        while True:
+            try:
+                self._database.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                # The low byte tells the kind; the rest of the number, which of its cases.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(_BUSY_SECONDS_BETWEEN)
 
     def _insert(self, database: sqlite3.Connection, draft: Draft) -> Queued:
         if draft.device_sequence is not None:
