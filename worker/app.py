@@ -14,6 +14,8 @@ from django.db import close_old_connections
 from store import observing, presence
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Django's checks read every URL and with them the whole API: 0.7 s of a start, for what `migrate` has checked before.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 if settings.UNFIT_TO_SERVE and Path(sys.argv[0]).name != "manage.py":
     raise SystemExit(settings.UNFIT_TO_SERVE)
