@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.hashers import ScryptPasswordHasher
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
@@ -39,6 +40,14 @@ _TABLES = (
     *("webhook_attempt", "webhook_delivery", "webhook_event", "webhook_endpoint"),
     *("customer", "audit_entry", "api_key", "client", "auth_user"),
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Passwords that this process hashes need not withstand anybody; those of the servers it starts are as always."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScryptPasswordHasher, "work_factor", 2)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,7 @@ class Receiver:
     port: int = 0
     _times: Counter[str] = field(default_factory=Counter)
     _loop: asyncio.AbstractEventLoop | None = None
+    _answering: set["asyncio.Task[None]"] = field(default_factory=set)
     _done: asyncio.Event = field(default_factory=asyncio.Event)
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
@@ -79,18 +80,24 @@ class Receiver:
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         await self._done.wait()
+        for each in server.sockets:
+            self._loop.remove_reader(each)
+        await asyncio.sleep(0)  # what is accepted has its transport now; in a closed server it would never be closed
         server.close()
-        server.abort_clients()
-        answering = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in answering:
-            task.cancel()
-        await asyncio.gather(*answering, return_exceptions=True)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            server.abort_clients()
+            for task in others & self._answering:
+                task.cancel()
+            await asyncio.wait(others, timeout=0.1)
         await server.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._answering.add(task)
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while True:
+            while not self._done.is_set():
                 head = await reader.readuntil(b"\r\n\r\n")
                 await self._answer(await self._read(head, reader), writer)
         writer.close()

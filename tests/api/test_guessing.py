@@ -25,13 +25,6 @@ def _ana(database: None) -> None:
     redis.ask(lambda client: [client.delete(name) for name in client.keys("*:logins:*")], None)
 
 
-@pytest.fixture
-def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is hashed here need not withstand anybody."""
-    monkeypatch.setattr(ScryptPasswordHasher, "work_factor", 2)
-    clients.set_password("ana", PASSWORD)
-
-
 def login(till: Till, password: str = "wrong", username: str = "ana", address: str = "192.0.2.1") -> Answer:
     """A login from an address."""
     till.http.defaults["REMOTE_ADDR"] = address
@@ -44,7 +37,6 @@ def form(password: str) -> tuple[int, str | None]:
     return answer.status_code, answer.headers.get("Retry-After")
 
 
-@pytest.mark.usefixtures("_fast")
 def test_after_ten_failures_not_even_the_right_password_is_listened_to(pos: Till) -> None:
     for _ in range(MAX):
         login(pos).problem(401, "unauthenticated")
@@ -54,7 +46,6 @@ def test_after_ten_failures_not_even_the_right_password_is_listened_to(pos: Till
     assert form(PASSWORD) == (429, refused.headers["retry-after"])
 
 
-@pytest.mark.usefixtures("_fast")
 def test_others_and_other_addresses_are_listened_to(pos: Till) -> None:
     clients.create_person("bob", "pos", PASSWORD)
     for _ in range(MAX + 1):
@@ -63,7 +54,6 @@ def test_others_and_other_addresses_are_listened_to(pos: Till) -> None:
     assert login(pos, PASSWORD, address="192.0.2.2").status == 200
 
 
-@pytest.mark.usefixtures("_fast")
 def test_a_login_that_succeeds_wipes_the_failures_out(pos: Till) -> None:
     for _ in range(2):
         for _ in range(MAX - 1):
@@ -71,14 +61,12 @@ def test_a_login_that_succeeds_wipes_the_failures_out(pos: Till) -> None:
         assert login(pos, PASSWORD).status == 200
 
 
-@pytest.mark.usefixtures("_fast")
 def test_the_admins_form_counts_and_is_bounded_alike(pos: Till) -> None:
     assert [form("wrong")[0] for _ in range(MAX)] == [200] * MAX, "the form again"
     assert form(PASSWORD)[0] == 429
     login(pos, PASSWORD).problem(429, "rate-limited")
 
 
-@pytest.mark.usefixtures("_fast")
 def test_without_redis_everybody_is_listened_to(pos: Till) -> None:
     with redis_away():
         for _ in range(MAX + 1):
@@ -86,7 +74,6 @@ def test_without_redis_everybody_is_listened_to(pos: Till) -> None:
         assert login(pos, PASSWORD).status == 200
 
 
-@pytest.mark.usefixtures("_fast")
 def test_logins_are_in_the_audit_trail(pos: Till) -> None:
     login(pos, PASSWORD)
     login(pos)
@@ -101,14 +88,12 @@ def test_logins_are_in_the_audit_trail(pos: Till) -> None:
     ]
 
 
-@pytest.mark.usefixtures("_fast")
 def test_who_tries_names_without_end_fills_no_table(pos: Till) -> None:
     for number in range(2 * MAX):
         login(pos, username=f"guess-{number}")
     assert AuditEntry.objects.filter(action="login.failed").count() == MAX
 
 
-@pytest.mark.usefixtures("_fast")
 def test_whoever_is_deactivated_logs_in_nowhere(pos: Till) -> None:
     browser = Browser()
     browser.post("/admin/login/", {"username": "ana", "password": PASSWORD})
