@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.test import Client
+from django.test.client import ClientHandler
 
 from store import clients
 from worker.drain import Drained, drain
@@ -57,6 +58,17 @@ def errors_of(body: dict[str, Any]) -> list[tuple[str, str]]:
     return [(next(error[place] for place in places if place in error), error["code"]) for error in body["errors"]]
 
 
+_handler = ClientHandler(enforce_csrf_checks=False)
+_handler.load_middleware()
+
+
+def browser() -> Client:
+    """A client of Django's; all of these share one stack of middleware, because making it reads every static file."""
+    client = Client(raise_request_exception=False)
+    client.handler = _handler
+    return client
+
+
 @dataclass(slots=True)
 class Till:
     """One registered client with its key."""
@@ -64,7 +76,7 @@ class Till:
     name: str
     role: str
     key: str
-    http: Client = field(default_factory=lambda: Client(raise_request_exception=False))
+    http: Client = field(default_factory=browser)
 
     @staticmethod
     def register(name: str, role: str) -> "Till":

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from store import clients
 from store.models import AuditEntry
+from tests.till import browser
 
 PASSWORD = "correct horse battery"
 
@@ -19,7 +19,7 @@ class Desk:
     """Reads pages and confirms acts."""
 
     def __init__(self, user: User) -> None:
-        self.http = Client(raise_request_exception=False)
+        self.http = browser()
         self.http.force_login(user)
 
     @classmethod
