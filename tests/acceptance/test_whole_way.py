@@ -71,7 +71,7 @@ def newer(found: dict[str, float], before: dict[str, float], counted: str) -> di
 def test_ids_and_the_trace_go_from_the_request_through_the_worker_to_the_webhook(
     system: System, collector: Collector
 ) -> None:
-    key = system.manage("create_client", "boss", "--role", "manager")
+    key = system.register("boss", "manager")
     before = metrics(system)
     with Receiver().serving() as receiver:
         wanted = {"url": receiver.url("/ok/"), "event_types": ["order.created"]}
@@ -117,7 +117,7 @@ def test_ids_and_the_trace_go_from_the_request_through_the_worker_to_the_webhook
 
 
 def test_an_online_payment_is_told_by_the_process_that_asks_the_provider(system: System, collector: Collector) -> None:
-    key = system.manage("create_client", "shop", "--role", "manager")
+    key = system.register("shop", "manager")
     post(system, key, "/api/v1/products", {"sku": "TEA", "name": "Tea", "price": "2.50", "currency": "EUR"})
     asked = {"Prefer": "wait=20", "X_Request_Id": "till-7.payment", "traceparent": TRACEPARENT.replace("4bf", "5bf")}
     order_id = str(uuid.uuid4())

@@ -51,7 +51,7 @@ def shop() -> Iterator[Shop]:
         patch.setenv("PAYMENT_TIMEOUT_SECONDS", "1")
         with running() as system:
             roles = ("pos", "manager")
-            keys = {role: system.manage("create_client", f"client-{role}", "--role", role) for role in roles}
+            keys = {role: system.register(f"client-{role}", role) for role in roles}
             yield Shop(system=system, **keys)
 
 

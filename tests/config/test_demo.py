@@ -13,10 +13,7 @@ from tests.faults.system import running
 def journal(request: pytest.FixtureRequest) -> Iterator[Journal]:
     """What a demo has noted on a system with this provider."""
     with running(PAYMENT_PROVIDER=request.param) as system:
-        keys = {
-            role: system.manage("create_client", role, "--role", role).removeprefix("Api-Key ")
-            for role in ("pos", "manager")
-        }
+        keys = {role: system.register(role, role).removeprefix("Api-Key ") for role in ("pos", "manager")}
         demo = Demo(system.port, keys)
         try:
             demo.run()

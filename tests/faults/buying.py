@@ -28,7 +28,7 @@ class Buyer:
     @contextmanager
     def at(system: System) -> Iterator["Buyer"]:
         """A new one."""
-        authorization = system.manage("create_client", f"buyer-{uuid.uuid4().hex[:8]}", "--role", "manager")
+        authorization = system.register(f"buyer-{uuid.uuid4().hex[:8]}", "manager")
         headers = {"Authorization": authorization}
         with httpx.Client(base_url=f"{system.url}/api/v1", headers=headers, timeout=30) as http:
             buyer = Buyer(http)

@@ -22,7 +22,7 @@ def system() -> Iterator[System]:
 @pytest.fixture(scope="module")
 def listener(system: System) -> None:
     """A manager's endpoint for all there is, at rest: every event is written, none is sent, and the checker looks."""
-    system.manage("create_client", "listener", "--role", "manager")
+    system.register("listener", "manager")
     with system.connect() as connection:
         connection.execute(
             """INSERT INTO webhook_endpoint (id, client_id, url, event_types, description, ordered, is_active, secret)
@@ -34,7 +34,7 @@ def listener(system: System) -> None:
 def traffic(system: System) -> Traffic:
     """Tills that sell two products of which there is enough."""
     mark = uuid.uuid4().hex[:8]
-    authorization = system.manage("create_client", f"till-{mark}", "--role", "manager")
+    authorization = system.register(f"till-{mark}", "manager")
     traffic = Traffic(system.url, authorization, [f"{mark}-A", f"{mark}-B"])
     with httpx.Client(base_url=f"{system.url}/api/v1", headers={"Authorization": authorization}) as http:
         for sku in traffic.skus:

@@ -1,11 +1,14 @@
 """A whole system on servers of its own, to be hurt: the processes of `make up` under their supervisor."""
 
+import hashlib
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +20,11 @@ import psycopg
 from config import embedded
 from config.processes import PROJECT, Supervisor, commands, free_port
 from tests.polling import until
+
+_REGISTER = """
+WITH made AS (INSERT INTO client (name, role) VALUES (%s, %s) RETURNING id)
+INSERT INTO api_key (client_id, prefix, secret_hash) SELECT id, %s, %s FROM made
+"""
 
 
 class System:
@@ -72,6 +80,13 @@ class System:
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(command, cwd=PROJECT, env=self._env, capture_output=True, text=True, check=True)
         return done.stdout.strip()
+
+    def register(self, name: str, role: str) -> str:
+        """A client with one key: its Authorization header. As `create_client` does it, without a process of its own."""
+        prefix, secret = uuid.uuid4().hex[:8], secrets.token_urlsafe(32)
+        with self.connect() as connection:
+            connection.execute(_REGISTER, [name, role, prefix, hashlib.sha256(secret.encode()).digest()])
+        return f"Api-Key {prefix}.{secret}"
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection of the test's own, each statement its own transaction."""
