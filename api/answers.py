@@ -10,7 +10,7 @@ from django.http import HttpResponse
 
 from api.preconditions import matches
 from api.problems import Problem
-from api.reading import Shown, shown
+from api.reading import Shown, shown, shown_lately
 from api.submission import Answer
 from api.waiting import Holdable, Wait
 from store import metrics, rendering
@@ -48,7 +48,8 @@ def read(caller: Caller, command_id: uuid.UUID, if_none_match: str, wait_seconds
             return of_command(Shown(b"", found.is_final), status=304, ETag=etag)
         return of_command(found, ETag=etag)
 
-    return _held(command_id, wait_seconds, say, shown(caller, command_id))
+    found = shown_lately(caller, command_id) if wait_seconds else None
+    return _held(command_id, wait_seconds, say, found or shown(caller, command_id))
 
 
 def of_command(found: Shown, *, status: int = 200, **headers: str) -> Holdable:

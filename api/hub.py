@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from api.reading import LATELY_SECONDS
 from api.stream import About, Event, Stream, events_of, recent_events
 from store import changes, commands
 from store.changes import Change
@@ -28,8 +29,8 @@ LOOK_SECONDS = 2.0
 """How often the table is looked at for commands whose word may have got lost."""
 LOOK_SECONDS_ALONE = 0.25
 """How often while nobody listens to Redis."""
-ENDED_SECONDS = 1.0
-"""How long at least an end is remembered for those who begin to wait a moment too late."""
+ENDED_SECONDS = 2 * LATELY_SECONDS
+"""How long at least an end is remembered for those who begin to wait a moment too late, or know an older state."""
 TOLD_SECONDS = 15.0
 """How long at least it is remembered what streams have been told: longer than a look goes back."""
 UNSENT_MAX = 2_000
@@ -75,7 +76,7 @@ class Hub:
     @property
     def streams(self) -> int:
         """How many streams are open."""
-        return len(self._streams)
+        return sum(map(len, self._streams.values()))
 
     def has_ended(self, command_id: uuid.UUID) -> bool:
         """Whether the command ended a moment ago; since then it may have been queued again."""
@@ -150,19 +151,30 @@ class Listener:
     def __init__(self, stream: Stream) -> None:
         self.too_slow = False
         self._stream = stream
-        self._events: asyncio.Queue[Event] = asyncio.Queue(UNSENT_MAX)
+        self._events: list[Event] = []
+        self._rung = asyncio.Event()
 
     def hear(self, event: Event) -> None:
         """Take the event if the stream wants it."""
         if self._stream.wants(event):
-            try:
-                self._events.put_nowait(event)
-            except asyncio.QueueFull:
+            if len(self._events) < UNSENT_MAX:
+                self._events.append(event)
+            else:
                 self.too_slow = True
+            self.wake()
 
-    async def next(self) -> Event:
-        """Wait for the next event."""
-        return await self._events.get()
+    def wake(self) -> None:
+        """There is something to do, or nothing more to do."""
+        self._rung.set()
+
+    async def news(self, seconds: float) -> list[Event]:
+        """What has come: as soon as there is any, as somebody wakes it, or none after so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
+        self._rung.clear()
+        events, self._events = self._events, []
+        return events
 
 
 class Memory:

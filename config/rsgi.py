@@ -209,6 +209,8 @@ class Application:
         try:
             async with asyncio.timeout(STREAM_SECONDS_MAX):
                 with self._hub.listening(stream) as listener:
+                    for end in ends:
+                        end.add_done_callback(lambda _end: listener.wake())
                     await self._send_events(stream, listener, transport, ends)
         except (TimeoutError, ProtocolClosed):
             return
@@ -230,13 +232,11 @@ class Application:
             if place is None:
                 break
         while not (listener.too_slow or any(end.done() for end in ends)):
-            heard = asyncio.ensure_future(listener.next())
-            await asyncio.wait({heard, *ends}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if heard.done():
-                if heard.result().id not in sent:
-                    await transport.send_bytes(heard.result().text)
-            else:
-                heard.cancel()
+            events = await listener.news(HEARTBEAT_SECONDS)
+            for event in events:
+                if event.id not in sent:
+                    await transport.send_bytes(event.text)
+            if not events:
                 await transport.send_bytes(HEARTBEAT)
 
     async def _answer(self, scope: Any, protocol: Any) -> Answer:

@@ -127,6 +127,19 @@ def test_a_get_is_answered_as_things_stand_when_the_time_is_up(waiter: Waiter, p
     assert waiter.get(command_id, "wait=1", **waiter_etag).result().status_code == 304
 
 
+@pytest.mark.parametrize("is_heard", [True, False], ids=["heard", "unheard"])
+def test_an_end_between_two_waits_is_told(
+    waiter: Waiter, pos: Till, monkeypatch: pytest.MonkeyPatch, *, is_heard: bool
+) -> None:
+    """The second wait begins where the first one has left off, without a look of its own."""
+    command_id = pos.submit("order.create").body["id"]
+    assert waiter.get(command_id, "wait=1").result().json()["status"] == "queued"
+    if not is_heard:
+        monkeypatch.setattr(changes, "tell", lambda _change, _ids: None)
+    drained()
+    check_final(waiter.get(command_id, "wait=25").result(), "wait=25")
+
+
 def test_cancelling_ends_a_wait(waiter: Waiter, pos: Till) -> None:
     asked = waiter.post("wait=20")
     assert pos.post(f"/commands/{accepted()}/cancel").status == 200
