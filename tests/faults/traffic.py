@@ -1,7 +1,6 @@
 """Tills at work while things break: each sends order after order, and remembers every command that was accepted."""
 
 import itertools
-import statistics
 import threading
 import time
 import uuid
@@ -22,13 +21,12 @@ PAUSE_SECONDS = 0.02
 
 @dataclass(slots=True)
 class Traffic:
-    """What was accepted (command ids), how long each POST took, and what was answered instead of 200 or 202."""
+    """What was accepted (command ids), and what was answered instead of 200 or 202."""
 
     url: str
     authorization: str
     skus: list[str]
     accepted: list[uuid.UUID] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -54,11 +52,6 @@ class Traffic:
             assert time.monotonic() < deadline, f"only {len(self.accepted)} of {target} accepted; {self.refused[-3:]}"
             time.sleep(0.01)
 
-    @property
-    def slow_share(self) -> float:
-        """The share of POSTs that took more than 250 ms."""
-        return statistics.mean(seconds > 0.25 for seconds in self.seconds)
-
     def _till(self) -> None:
         with httpx.Client(base_url=self.url, headers={"Authorization": self.authorization}, timeout=15) as http:
             for number in itertools.count():
@@ -79,14 +72,12 @@ class Traffic:
         """POST under one key until it is accepted, as a till does."""
         key = str(uuid.uuid4())
         while True:
-            started = time.monotonic()
             try:
                 answer = http.post("/api/v1/commands", json=body, headers={"Idempotency-Key": key})
             except httpx.TransportError as error:
                 self.refused.append(repr(error))
             else:
                 if answer.status_code in {200, 202}:
-                    self.seconds.append(time.monotonic() - started)
                     self.accepted.append(uuid.UUID(answer.json()["id"]))
                     time.sleep(PAUSE_SECONDS)
                     return
