@@ -1,4 +1,4 @@
-"""Redis and PostgreSQL that stop, freeze, forget or restart: no till is refused for Redis, what was accepted ends once."""
+"""Redis and PostgreSQL that stop, freeze, forget or restart: nobody is refused for Redis, what is accepted ends."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
