@@ -21,8 +21,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from django.conf import settings
+from django.core.cache import close_caches
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, reset_queries
 from django.http.response import HttpResponseBase
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
@@ -39,9 +42,18 @@ def _handlers() -> tuple[WSGIHandler, WSGIHandler]:
     return api, pages
 
 
+def _do_without() -> None:
+    """What Django does around each request and nothing here needs: queries are kept when debugging alone, there are no
+    caches of Django's, and a broken connection is found before it is used."""
+    request_started.disconnect(reset_queries)
+    request_finished.disconnect(close_caches)
+    request_finished.disconnect(close_old_connections)
+
+
 if settings.UNFIT_TO_SERVE:
     raise SystemExit(settings.UNFIT_TO_SERVE)
 _api, _pages = _handlers()
+_do_without()
 
 from api import rates, request_ids  # noqa: E402 - needs what Django has set up
 from api.hub import Hub, Listener  # noqa: E402
@@ -316,8 +328,8 @@ async def _body(scope: Any, protocol: Any) -> bytes | None:
     length = scope.headers.get("content-length")
     if length is None and scope.headers.get("transfer-encoding") is None:
         return b""
-    if length is not None and int(length) > BODY_BYTES_MAX:
-        return None
+    if length is not None:
+        return None if int(length) > BODY_BYTES_MAX else cast("bytes", await protocol())
     body = bytearray()
     async for chunk in protocol:
         body += chunk

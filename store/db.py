@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
 from psycopg.rows import kwargs_row, scalar_row
 from psycopg.types.json import JsonbLoader
 
@@ -42,9 +42,10 @@ def _was_created_meanwhile(error: BaseException | None) -> bool:
 @contextmanager
 def session() -> Iterator[psycopg.Connection[Any]]:
     """Django's own connection as psycopg sees it, inside Django's transaction; raises Django's exceptions."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        yield connection.connection
+    mine = connections[DEFAULT_DB_ALIAS]  # looked up once: `connection` looks it up for each word after it
+    mine.ensure_connection()
+    with mine.wrap_database_errors:
+        yield mine.connection
 
 
 def rows[R](make: Callable[..., R], sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[R]:

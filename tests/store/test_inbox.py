@@ -1,16 +1,23 @@
 """The inbox and the lanes: a number for ever, the order of acceptance, marks that outlive their worker."""
 
 import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
+from uuid_utils.compat import uuid7
 
-from store import attempts, inbox, queue
-from store.models import Attempt, Command
+from store import attempts, commands, inbox, queue
+from store.inbox import Submission
+from store.models import Attempt, Client, Command
 from tests.till import Till, entry, run_drain
 
 ORDER_ID = "01970000-0000-7000-8000-00000000abcd"
+
+NOW = datetime.now(UTC)
 
 LANE_NUMBERS = [
     ("TEA", 1, 0),
@@ -53,6 +60,35 @@ def test_commands_of_one_product_share_a_lane(manager: Till) -> None:
     manager.batch(*(entry("stock.receive", {"sku": "TEA", "qty": number}) for number in (1, 2)))
     manager.submit("stock.adjust", {"sku": "TEA", "delta": -1, "reason": "x"})
     assert len(set(Command.objects.values_list("lane", flat=True))) == 1
+
+
+def test_what_is_accepted_is_known_as_it_would_be_read_back(pos: Till) -> None:
+    pos.submit("order.create")
+    least = Submission(
+        id=uuid7(),
+        client_id=Client.objects.get().id,
+        idempotency_key="least",
+        body_hash=bytes(32),
+        type="order.create",
+        order_id=None,
+        lane_of="TEA",
+        payload={},
+    )
+    most = replace(
+        least,
+        id=uuid7(),
+        idempotency_key="most",
+        order_id=uuid7(),
+        expected_version=3,
+        expires_at=NOW + timedelta(days=3, microseconds=1),
+        not_before=NOW + timedelta(days=2),
+        occurred_at=NOW,
+        device_sequence=7,
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        request_id="asked-1",
+    )
+    for row in inbox.accept([least, most], settings.LANES).values():
+        assert row == commands.by_id(row.id)
 
 
 def test_a_batch_is_queued_in_its_own_order(pos: Till) -> None:
