@@ -36,7 +36,7 @@ def commands(port: int, flower_port: int, data_dir: Path) -> dict[str, list[str]
     return {
         "web": [
             python, "-m", "granian", "--interface", "rsgi", "--host", "127.0.0.1", "--port", str(port),
-            "--workers", "1", "--backlog", "4096", "--backpressure", "16384", "--no-ws",
+            "--workers", "1", "--loop", "uvloop", "--backlog", "4096", "--backpressure", "16384", "--no-ws",
             "--log-config", "config/granian.json", "config.rsgi:application",
         ],
         "worker": [*worker, "-Q", "commands", "--concurrency", "2", "-n", "commands@%h"],
