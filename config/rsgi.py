@@ -196,7 +196,10 @@ class Application:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
-        answer = await self._answer(scope, protocol)
+        try:
+            answer = await self._answer(scope, protocol)
+        except ProtocolClosed:
+            return  # before the whole request was here: nothing has been done, and nobody is there to be told
         if answer.stream is not None:
             await self._stream(answer, answer.stream, protocol)
         elif answer.parts is not None:

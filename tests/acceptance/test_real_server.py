@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +19,15 @@ type Lines = Sequence[tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def port(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the web server writes its log."""
+    return tmp_path_factory.mktemp("web")
+
+
+@pytest.fixture(scope="module")
+def port(django_db_setup: None, folder: Path) -> Iterator[int]:
     """Where a web server listens that serves the test database."""
-    with web_server(tmp_path_factory.mktemp("web")) as (number, _pid):
+    with web_server(folder) as (number, _pid):
         yield number
 
 
@@ -122,13 +129,14 @@ def test_a_body_that_nobody_reads_is_refused_under_its_requests_id(port: int, po
     assert answer.headers["x-request-id"] == "mine"
 
 
-def test_a_request_that_breaks_off_is_nobodys_command(port: int, pos: Till) -> None:
+def test_a_request_that_breaks_off_is_nobodys_command_and_no_error(port: int, pos: Till, folder: Path) -> None:
     lines = [f"{name}: {text}" for name, text in headers_of(pos, "k")]
     head = "\r\n".join(["POST /api/v1/commands HTTP/1.1", "Host: x", *lines, f"Content-Length: {len(BODY)}", "", ""])
     with socket.create_connection(("127.0.0.1", port)) as half:
         half.sendall(head.encode() + BODY[:20])
     assert post(port, "/api/v1/commands", headers_of(pos, "other")).status == 202
     assert list(Command.objects.values_list("idempotency_key", flat=True)) == ["other"]
+    assert "Traceback" not in (folder / "web.log").read_text()
 
 
 def test_one_connection_carries_one_request_after_another(port: int, pos: Till) -> None:
