@@ -163,6 +163,15 @@ def statuses(results: Sequence[dict[str, Any]]) -> list[int]:
     return [result["status"] for result in results]
 
 
+def taxed_draft(manager: Till) -> str:
+    """The id of a draft of 3 teas at 23 % and a mug without tax: 34.97. There are nine of each."""
+    manager.product("TEA", price="9.99", stock=9, tax_rate="23")
+    manager.product("MUG", price="5.00", stock=9)
+    items = [{"sku": "TEA", "qty": 3}, {"sku": "MUG", "qty": 1}]
+    found: str = manager.run("order.create", {"items": items})["order_id"]
+    return found
+
+
 def run_drain(first_lane: int = 0, batch_max: int = 200) -> Drained:
     """Do what a worker does at a bell, here and now."""
     return drain(first_lane, batch_max, lambda _lane: None, patience=1)

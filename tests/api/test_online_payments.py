@@ -10,7 +10,7 @@ from store.models import Command, Payment, Product
 from tests import invariants
 from tests.laws.workers import raw
 from tests.online import ask, due_now, pay
-from tests.till import Till, run_drain
+from tests.till import Till, run_drain, taxed_draft
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +22,7 @@ def simulated(settings: LazySettings) -> None:
 @pytest.fixture
 def order_id(manager: Till) -> str:
     """A draft of 3 teas at 23 % and a mug without tax: 34.97."""
-    manager.product("TEA", price="9.99", stock=9, tax_rate="23")
-    manager.product("MUG", price="5.00", stock=9)
-    items = [{"sku": "TEA", "qty": 3}, {"sku": "MUG", "qty": 1}]
-    found: str = manager.run("order.create", {"items": items})["order_id"]
-    return found
+    return taxed_draft(manager)
 
 
 @pytest.fixture(autouse=True)

@@ -7,16 +7,13 @@ import pytest
 from store.models import Payment, Product
 from tests import invariants
 from tests.laws.workers import raw
-from tests.till import Till
+from tests.till import Till, taxed_draft
 
 
 @pytest.fixture
 def order_id(manager: Till) -> str:
     """A paid order of 3 teas at 23 % and a mug without tax."""
-    manager.product("TEA", price="9.99", stock=9, tax_rate="23")
-    manager.product("MUG", price="5.00", stock=9)
-    items = [{"sku": "TEA", "qty": 3}, {"sku": "MUG", "qty": 1}]
-    found: str = manager.run("order.create", {"items": items})["order_id"]
+    found = taxed_draft(manager)
     assert manager.run("order.pay", {"method": "card", "reference": "t-1"}, order_id=found)["status"] == "succeeded"
     return found
 
